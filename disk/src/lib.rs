@@ -1,0 +1,15 @@
+//! What Holdfast's programs do with a disk: name files by identity, reach them without leaving a root, walk, hash and
+//! sign a drive's root, and copy what a file carries besides its bytes. Knows no catalogue.
+
+pub mod attrs;
+pub mod beneath;
+pub mod hash;
+pub mod signature;
+pub mod stat;
+pub mod sync;
+pub mod walk;
+
+pub use hash::{Hasher, hash_reader};
+pub use signature::{RESERVED, Signature, SignatureError};
+pub use stat::{EntryKind, Ident, Stat};
+pub use walk::{Found, Problem, Walk};

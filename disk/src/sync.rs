@@ -1,0 +1,38 @@
+//! Making things last: folders synced, small files written so that a reader and a power cut see the old or the new.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+
+use rustix::fs::{AtFlags, Mode, OFlags};
+
+/// Makes what happened in a folder last. The descriptor must be open for reading (`O_PATH` does not do).
+///
+/// # Errors
+/// What `fsync` says.
+pub fn sync_folder(folder: impl AsFd) -> io::Result<()> {
+    Ok(rustix::fs::fsync(folder)?)
+}
+
+/// Replaces a small file of a folder: afterwards it has the new content, durably, and at no time half of it.
+///
+/// # Errors
+/// What the file system says; then the old content stands and nothing else is left behind.
+pub fn write_atomic(folder: impl AsFd, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let folder = folder.as_fd();
+    let part = format!("{name}.part");
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let written = rustix::fs::openat(folder, &*part, flags, Mode::from_raw_mode(0o644))
+        .map_err(io::Error::from)
+        .and_then(|fd| {
+            let mut file = File::from(fd);
+            file.write_all(bytes)?;
+            file.sync_all()?;
+            Ok(rustix::fs::renameat(folder, &*part, folder, name)?)
+        });
+    if let Err(e) = written {
+        let _ = rustix::fs::unlinkat(folder, &*part, AtFlags::empty());
+        return Err(e);
+    }
+    sync_folder(folder)
+}
