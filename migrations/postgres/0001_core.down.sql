@@ -1,0 +1,17 @@
+DROP TABLE events;
+DROP TABLE findings;
+DROP TABLE conflicts;
+DROP TABLE sync_metadata;
+DROP TABLE sync_states;
+DROP TABLE ops;
+DROP TABLE changes;
+DROP TABLE file_versions;
+DROP TABLE node_names;
+DROP TABLE nodes;
+DROP TABLE drive_members;
+DROP TABLE drives;
+DROP TABLE app_passwords;
+DROP TABLE sessions;
+DROP TABLE devices;
+DROP TABLE users;
+DROP TABLE settings;

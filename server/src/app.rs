@@ -1,0 +1,205 @@
+//! The running server: what every use case is handed.
+
+use std::net::IpAddr;
+use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::broadcast;
+use tokio_util::task::TaskTracker;
+
+use crate::catalog::db::Db;
+use crate::catalog::events::Event;
+use crate::catalog::{migrate, settings};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::domain::limits::{Attempts, Rate};
+use crate::error::{Error, Kind, Result};
+use crate::keys::{self, Keys};
+use crate::service::drives::{self, Drives};
+use crate::service::passwords::Passwords;
+use crate::service::placement::Shared;
+use crate::service::setup::SetupCode;
+use crate::verdicts::Verdicts;
+
+/// Events that a slow reader may lag behind before it has to read the catalogue again.
+const EVENTS_KEPT: usize = 1024;
+
+/// The server; clones are the same server.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+/// What the server consists of.
+pub struct Inner {
+    /// The effective settings.
+    pub config: Config,
+    /// The catalogue.
+    pub db: Db,
+    /// The time.
+    pub clock: Clock,
+    /// The drives that are open.
+    pub drives: Arc<Drives>,
+    /// The server's secrets.
+    pub keys: Keys,
+    /// Hashes account passwords.
+    pub passwords: Passwords,
+    /// Passwords found right a moment ago.
+    pub verdicts: Verdicts,
+    /// The first account's code.
+    pub setup: SetupCode,
+    /// Lines of the activity log, after their commit.
+    pub events: broadcast::Sender<Event>,
+    /// The server's public id.
+    pub server_id: String,
+    attempts: Mutex<Attempts>,
+    serving: AtomicBool,
+    draining: AtomicBool,
+    acts: TaskTracker,
+}
+
+impl Deref for App {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl App {
+    /// Opens the data directory and the catalogue. Serves nothing yet and starts no work of its own: the commands that
+    /// only look something up or change one row use it too.
+    ///
+    /// # Errors
+    /// When the directory or the catalogue cannot be opened, or its version does not fit this program.
+    pub async fn open(config: Config, clock: Clock) -> Result<Self> {
+        let keys = open_data_dir(&config)?;
+        let db = Db::connect(config.database_url.reveal()).await?;
+        if config.migrate {
+            migrate::up(&db, None).await?;
+        } else if migrate::status(&db).await?.iter().any(|step| !step.applied) {
+            return Err(Error::conflict(
+                "the catalogue is older than this program and `migrate` is off; run `holdfastd migrate up`",
+            ));
+        }
+        let shared = Shared { db: db.clone(), clock: clock.clone(), epoch: drives::epoch(&db).await? };
+        let drives = Drives::new(shared, config.data_dir.join("drives"));
+        let (events, _) = broadcast::channel(EVENTS_KEPT);
+        let (publisher, placers) = (events.clone(), Arc::downgrade(&drives));
+        db.on_commit(Box::new(move |committed| {
+            if let Some(drives) = placers.upgrade() {
+                committed.drives.iter().for_each(|drive| drives.kick(*drive));
+            }
+            for event in committed.events {
+                // Without a listener there is nobody to tell; the catalogue has it.
+                let _ = publisher.send(event);
+            }
+        }));
+        let server_id = db.write(|tx| Box::pin(settings::server_id(tx))).await?;
+        let window = i64::try_from(config.limits.login_window.as_micros()).unwrap_or(i64::MAX / 4);
+        let rate = |tokens| Rate { tokens, window };
+        let attempts =
+            Attempts::new(rate(config.limits.login_attempts_per_address), rate(config.limits.login_attempts));
+        Ok(Self(Arc::new(Inner {
+            config,
+            db,
+            clock,
+            drives,
+            keys,
+            passwords: Passwords::default(),
+            verdicts: Verdicts::default(),
+            setup: SetupCode::default(),
+            events,
+            server_id,
+            attempts: Mutex::new(attempts),
+            serving: AtomicBool::new(false),
+            draining: AtomicBool::new(false),
+            acts: TaskTracker::new(),
+        })))
+    }
+
+    /// Runs an act to its end, whether or not whoever asked for it stays: a client that leaves must not leave a commit
+    /// unknown or something staged behind (algorithms A, "detached from the request").
+    ///
+    /// # Errors
+    /// The act's own.
+    pub async fn act<T: Send + 'static>(
+        &self,
+        act: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        self.acts.spawn(act).await.map_err(Error::internal)?
+    }
+
+    /// Lets the acts under way come to their end, then closes the drives and the catalogue.
+    pub async fn close(&self) {
+        self.acts.close();
+        self.acts.wait().await;
+        self.drives.stop().await;
+        self.db.close().await;
+    }
+
+    /// Opens the drives: from now on this process is the one that serves their folders.
+    ///
+    /// # Errors
+    /// The catalogue's; a drive that cannot be opened is offline, not an error.
+    pub async fn start(&self) -> Result<()> {
+        self.serving.store(true, Ordering::Relaxed);
+        self.drives.start().await
+    }
+
+    /// Whether this process serves the drives' folders; a command that only changes the catalogue does not.
+    pub fn is_serving(&self) -> bool {
+        self.serving.load(Ordering::Relaxed)
+    }
+
+    /// Asks for one try at a secret, from an address, at a name.
+    ///
+    /// # Errors
+    /// 429 with the seconds to wait.
+    pub fn admit(&self, address: IpAddr, account: &str) -> Result<()> {
+        let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        attempts.admit(self.clock.now(), address, account).map_err(|wait| {
+            Error::new(Kind::TooMany, "too many attempts; try again later")
+                .code("too-many-attempts")
+                .retry_after(wait.0)
+        })
+    }
+
+    /// The try was right and does not count.
+    pub fn succeeded(&self, address: IpAddr, account: &str) {
+        let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        attempts.succeeded(self.clock.now(), address, account);
+    }
+
+    /// Whether the server can do its work now.
+    ///
+    /// # Errors
+    /// 503 with what is in the way.
+    pub async fn ready(&self) -> Result<()> {
+        if self.is_draining() {
+            return Err(Error::unavailable("the server is stopping", 5));
+        }
+        let answer = self.db.read(|tx| Box::pin(settings::get(tx, "server_id"))).await;
+        answer
+            .map(drop)
+            .map_err(|error| Error::unavailable("the catalogue does not answer", 5).because(error))
+    }
+
+    /// From now on the server only finishes what it has begun.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the server only finishes what it has begun.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+}
+
+fn open_data_dir(config: &Config) -> Result<Keys> {
+    let told = |what: &str, error: std::io::Error| {
+        let folder = config.data_dir.display();
+        Error::unavailable(format!("{what} {folder}: {error}"), 0).because(error)
+    };
+    keys::make_data_dir(&config.data_dir).map_err(|error| told("cannot make the data directory", error))?;
+    Keys::open(&config.data_dir).map_err(|error| told("cannot read the key in", error))
+}

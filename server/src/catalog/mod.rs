@@ -1,0 +1,26 @@
+//! The catalogue: the only place with SQL. One text for both engines; see `db` for how it is compiled twice.
+
+pub mod agreements;
+pub mod app_passwords;
+pub mod changes;
+pub mod conflicts;
+pub mod db;
+pub mod devices;
+pub mod drives;
+pub mod events;
+pub mod findings;
+pub mod lived;
+pub mod migrate;
+pub mod nodes;
+pub mod ops;
+pub mod sessions;
+pub mod settings;
+pub mod slots;
+pub mod sync;
+#[cfg(test)]
+pub mod testing;
+#[cfg(test)]
+mod tests;
+pub mod tree;
+pub mod users;
+pub mod versions;

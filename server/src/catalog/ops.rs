@@ -1,0 +1,280 @@
+//! Ops: placements that are committed but not yet done, marked and judged.
+
+use holdfast_protocol::ContentHash;
+use uuid::Uuid;
+
+use super::db::Tx;
+use crate::domain::stat::{Ident, Stat};
+use crate::error::Result;
+use crate::{execute, on};
+
+/// A placement with what it needs to be redone and judged.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct OpRow {
+    /// Internal key.
+    pub id: i64,
+    /// Public id and name of its slot.
+    pub uuid: Uuid,
+    /// Internal key of its drive.
+    pub drive_id: i64,
+    /// Its change's sequence.
+    pub seq: i64,
+    /// `put`, `mkdir`, `del`, `mv` or `mvover`.
+    pub kind: String,
+    /// Internal key of the node it places.
+    pub node_id: i64,
+    /// Internal key of the version it places (puts).
+    pub version_id: Option<i64>,
+    /// Physical path as of its seq (the source of a move).
+    pub path: String,
+    /// Physical path a move leads to.
+    pub dst: Option<String>,
+    ino: i64,
+    btime_ns: i64,
+    hash: Option<Vec<u8>>,
+    /// Internal key of the version that should be displaced into its slot.
+    pub displaced_version_id: Option<i64>,
+    displaced_ino: Option<i64>,
+    displaced_btime_ns: Option<i64>,
+    displaced_size: Option<i64>,
+    displaced_mtime_ns: Option<i64>,
+    /// `pending`, `placed` or `parked`.
+    pub state: String,
+    /// Why it is parked.
+    pub detail: Option<String>,
+}
+
+/// What `stat` should say of the content that an op displaces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Displaced {
+    /// Its inode.
+    pub ident: Ident,
+    /// Bytes.
+    pub size: i64,
+    /// Nanoseconds since 1970.
+    pub mtime_ns: i64,
+}
+
+impl Displaced {
+    /// Whether a stat is just that.
+    pub fn is(&self, stat: &Stat) -> bool {
+        self.ident == stat.ident && self.size == stat.size.cast_signed() && self.mtime_ns == stat.mtime_ns
+    }
+}
+
+impl OpRow {
+    /// The inode it places.
+    pub fn ident(&self) -> Ident {
+        Ident { ino: self.ino.cast_unsigned(), btime_ns: self.btime_ns }
+    }
+
+    /// The content it places.
+    pub fn hash(&self) -> Option<ContentHash> {
+        self.hash.as_deref().and_then(|bytes| ContentHash::try_from(bytes).ok())
+    }
+
+    /// What it should displace.
+    pub fn displaced(&self) -> Option<Displaced> {
+        Some(Displaced {
+            ident: Ident { ino: self.displaced_ino?.cast_unsigned(), btime_ns: self.displaced_btime_ns? },
+            size: self.displaced_size?,
+            mtime_ns: self.displaced_mtime_ns?,
+        })
+    }
+}
+
+/// A placement to be committed.
+#[derive(Debug, Clone)]
+pub struct NewOp {
+    /// Public id and name of its slot.
+    pub uuid: Uuid,
+    /// Internal key of its drive.
+    pub drive_id: i64,
+    /// Its change's sequence.
+    pub seq: i64,
+    /// See [`OpRow::kind`].
+    pub kind: &'static str,
+    /// Internal key of the node it places.
+    pub node_id: i64,
+    /// Internal key of the version it places.
+    pub version_id: Option<i64>,
+    /// Physical path, of the source of a move.
+    pub path: String,
+    /// Physical path a move leads to.
+    pub dst: Option<String>,
+    /// The inode it places.
+    pub ident: Ident,
+    /// The content it places.
+    pub hash: Option<ContentHash>,
+    /// The version it should displace, and its stat.
+    pub displaced: Option<(Option<i64>, Displaced)>,
+    /// Microseconds since 1970.
+    pub now: i64,
+}
+
+const INSERT: &str = "INSERT INTO ops (uuid, drive_id, seq, kind, node_id, version_id, path, dst, ino, btime_ns, \
+     hash, displaced_version_id, displaced_ino, displaced_btime_ns, displaced_size, displaced_mtime_ns, committed_at) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
+
+/// Adds a placement and has the drive's placer told after the commit.
+///
+/// # Errors
+/// The catalogue's.
+pub async fn insert(tx: &mut Tx, new: &NewOp) -> Result<()> {
+    let displaced = new.displaced.map(|(_, stat)| stat);
+    execute!(
+        tx,
+        sqlx::query(INSERT)
+            .bind(new.uuid)
+            .bind(new.drive_id)
+            .bind(new.seq)
+            .bind(new.kind)
+            .bind(new.node_id)
+            .bind(new.version_id)
+            .bind(&new.path)
+            .bind(new.dst.as_deref())
+            .bind(new.ident.ino.cast_signed())
+            .bind(new.ident.btime_ns)
+            .bind(new.hash.as_ref().map(|hash| &hash.as_bytes()[..]))
+            .bind(new.displaced.and_then(|(version, _)| version))
+            .bind(displaced.map(|d| d.ident.ino.cast_signed()))
+            .bind(displaced.map(|d| d.ident.btime_ns))
+            .bind(displaced.map(|d| d.size))
+            .bind(displaced.map(|d| d.mtime_ns))
+            .bind(new.now)
+    )?;
+    if !tx.after.drives.contains(&new.drive_id) {
+        tx.after.drives.push(new.drive_id);
+    }
+    Ok(())
+}
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, uuid, drive_id, seq, kind, node_id, version_id, path, dst, ino, btime_ns, hash, displaced_version_id, \
+             displaced_ino, displaced_btime_ns, displaced_size, displaced_mtime_ns, state, detail FROM ops ",
+            $rest
+        )
+    };
+}
+
+const PENDING: &str = select!("WHERE drive_id = $1 AND seq > $2 AND state = 'pending' ORDER BY seq LIMIT $3");
+
+/// Pending placements of a drive after a sequence, in order.
+///
+/// # Errors
+/// The catalogue's.
+pub async fn pending(tx: &mut Tx, drive: i64, after: i64, limit: i64) -> Result<Vec<OpRow>> {
+    Ok(on!(tx, |c| sqlx::query_as(PENDING).bind(drive).bind(after).bind(limit).fetch_all(c).await)?)
+}
+
+const IN_STATE: &str = select!("WHERE drive_id = $1 AND state = $2 AND id > $3 ORDER BY id LIMIT $4");
+
+/// Placements of a drive in a state after an internal key, oldest first.
+///
+/// # Errors
+/// The catalogue's.
+pub async fn in_state(tx: &mut Tx, drive: i64, state: &str, after: i64, limit: i64) -> Result<Vec<OpRow>> {
+    Ok(on!(tx, |c| sqlx::query_as(IN_STATE)
+        .bind(drive)
+        .bind(state)
+        .bind(after)
+        .bind(limit)
+        .fetch_all(c)
+        .await)?)
+}
+
+const PARKED_OF: &str = select!("WHERE node_id = $1 AND state = 'parked' ORDER BY seq");
+
+/// Parked placements of a node, in order.
+///
+/// # Errors
+/// The catalogue's.
+pub async fn parked_of(tx: &mut Tx, node: i64) -> Result<Vec<OpRow>> {
+    Ok(on!(tx, |c| sqlx::query_as(PARKED_OF).bind(node).fetch_all(c).await)?)
+}
+
+const ANY_PENDING: &str =
+    "SELECT 1 WHERE EXISTS (SELECT 1 FROM ops WHERE drive_id = $1 AND seq > $2 AND state = 'pending')";
+
+/// Whether a drive has a pending placement after a sequence.
+///
+/// # Errors
+/// The catalogue's.
+pub async fn any_pending(tx: &mut Tx, drive: i64, seq: i64) -> Result<bool> {
+    let found: Option<i32> =
+        on!(tx, |c| sqlx::query_scalar(ANY_PENDING).bind(drive).bind(seq).fetch_optional(c).await)?;
+    Ok(found.is_some())
+}
+
+const SET_STATE: &str = "UPDATE ops SET state = $2, detail = $3 WHERE id = $1";
+
+/// Says that a placement is `placed` (and waits to be judged) or `parked`, and why.
+///
+/// # Errors
+/// The catalogue's.
+pub async fn set_state(tx: &mut Tx, id: i64, state: &'static str, detail: Option<&str>) -> Result<()> {
+    execute!(tx, sqlx::query(SET_STATE).bind(id).bind(state).bind(detail))?;
+    Ok(())
+}
+
+const SETTLE_NODES: &str = "UPDATE nodes SET slot = NULL WHERE drive_id = $1 AND state = 'live' AND slot IN (\
+     SELECT uuid FROM ops WHERE drive_id = $1 AND seq <= $2 AND state = 'pending')";
+const SETTLE_OPS: &str = "UPDATE ops SET state = 'placed' WHERE drive_id = $1 AND seq <= $2 AND state = 'pending' \
+     AND (displaced_ino IS NOT NULL OR detail IS NOT NULL)";
+const DROP_DONE: &str = "DELETE FROM ops WHERE drive_id = $1 AND seq <= $2 AND state = 'pending'";
+
+/// Settles every pending placement up to a sequence: nodes lie in the tree; what displaced something waits to be judged.
+///
+/// # Errors
+/// The catalogue's.
+pub async fn settle(tx: &mut Tx, drive: i64, seq: i64) -> Result<()> {
+    for sql in [SETTLE_NODES, SETTLE_OPS, DROP_DONE] {
+        execute!(tx, sqlx::query(sql).bind(drive).bind(seq))?;
+    }
+    Ok(())
+}
+
+const DELETE: &str = "DELETE FROM ops WHERE id = $1";
+
+/// Forgets a placement that is done and judged.
+///
+/// # Errors
+/// The catalogue's.
+pub async fn delete(tx: &mut Tx, id: i64) -> Result<()> {
+    execute!(tx, sqlx::query(DELETE).bind(id))?;
+    Ok(())
+}
+
+const SET_DETAIL: &str = "UPDATE ops SET detail = $2 WHERE id = $1";
+
+/// Notes something about a placement that its judgement must know.
+///
+/// # Errors
+/// The catalogue's.
+pub async fn set_detail(tx: &mut Tx, id: i64, detail: &str) -> Result<()> {
+    execute!(tx, sqlx::query(SET_DETAIL).bind(id).bind(detail))?;
+    Ok(())
+}
+
+const SET_IDENT_OF_NODE: &str = "UPDATE ops SET ino = $2, btime_ns = $3 WHERE node_id = $1";
+
+/// Says which inode the placements of a node are about.
+///
+/// # Errors
+/// The catalogue's.
+pub async fn set_ident_of_node(tx: &mut Tx, node: i64, ident: Ident) -> Result<()> {
+    execute!(
+        tx,
+        sqlx::query(SET_IDENT_OF_NODE).bind(node).bind(ident.ino.cast_signed()).bind(ident.btime_ns)
+    )?;
+    Ok(())
+}
+
+/// Every SQL text of this file, to be prepared on both engines.
+#[cfg(test)]
+pub(super) const STATEMENTS: super::testing::Statements = super::testing::statements! {
+    INSERT, PENDING, IN_STATE, PARKED_OF, ANY_PENDING, SET_STATE, SETTLE_NODES, SETTLE_OPS, DROP_DONE,
+    DELETE, SET_DETAIL, SET_IDENT_OF_NODE
+};

@@ -1,0 +1,44 @@
+//! What the tree says of slots: which node lies in which.
+
+use uuid::Uuid;
+
+use super::db::Tx;
+use crate::error::Result;
+use crate::{execute, on};
+
+const CLEAR: &str = "UPDATE nodes SET slot = NULL WHERE slot = $1";
+
+/// Says that nothing lies in a slot after all.
+///
+/// # Errors
+/// The catalogue's.
+pub async fn clear(tx: &mut Tx, slot: Uuid) -> Result<()> {
+    execute!(tx, sqlx::query(CLEAR).bind(slot))?;
+    Ok(())
+}
+
+const REPLACE: &str = "UPDATE nodes SET slot = $2 WHERE slot = $1";
+
+/// Says that what lay in one slot lies in another now.
+///
+/// # Errors
+/// The catalogue's.
+pub async fn replace(tx: &mut Tx, old: Uuid, new: Uuid) -> Result<()> {
+    execute!(tx, sqlx::query(REPLACE).bind(old).bind(new))?;
+    Ok(())
+}
+
+const FOLDER_IN: &str = "SELECT id FROM nodes WHERE drive_id = $1 AND slot = $2 AND kind = 'folder'";
+
+/// The dead folder that lies in a slot.
+///
+/// # Errors
+/// The catalogue's.
+pub async fn folder_in(tx: &mut Tx, drive: i64, slot: Uuid) -> Result<Option<i64>> {
+    Ok(on!(tx, |c| sqlx::query_scalar(FOLDER_IN).bind(drive).bind(slot).fetch_optional(c).await)?)
+}
+
+/// Every SQL text of this file, to be prepared on both engines.
+#[cfg(test)]
+pub(super) const STATEMENTS: super::testing::Statements =
+    super::testing::statements! { CLEAR, REPLACE, FOLDER_IN };

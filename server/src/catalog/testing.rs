@@ -1,0 +1,134 @@
+//! A fresh catalogue on either engine, for tests of the catalogue itself.
+#![expect(clippy::expect_used, clippy::panic, reason = "a test without its catalogue can only fail")]
+
+use std::str::FromStr as _;
+
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
+
+use super::db::{Db, EngineName};
+use super::migrate;
+
+/// Makes two tests of each function, `<name>::sqlite` and `<name>::postgres`, each over a catalogue of its own that
+/// has every migration. Without `HOLDFAST_TEST_POSTGRES` the latter fail; `tests/run` sets it, or skips and counts them.
+macro_rules! both_engines {
+    ($($(#[$attribute:meta])* async fn $name:ident($db:ident: Db) $body:block)+) => {$(
+        async fn $name($db: $crate::catalog::db::Db) $body
+
+        mod $name {
+            $(#[$attribute])*
+            #[test]
+            fn sqlite() {
+                $crate::catalog::testing::run($crate::catalog::db::EngineName::Sqlite, super::$name);
+            }
+
+            $(#[$attribute])*
+            #[test]
+            fn postgres() {
+                $crate::catalog::testing::run($crate::catalog::db::EngineName::Postgres, super::$name);
+            }
+        }
+    )+};
+}
+pub(crate) use both_engines;
+
+/// Runs one test over a catalogue that has every migration.
+pub(crate) fn run<F: Future<Output = ()>>(engine: EngineName, test: impl FnOnce(Db) -> F) {
+    run_empty(engine, |db| async move {
+        migrate::up(&db, None).await.expect("every migration");
+        test(db).await;
+    });
+}
+
+/// Runs one test over a catalogue that has nothing yet.
+pub(crate) fn run_empty<F: Future<Output = ()>>(engine: EngineName, test: impl FnOnce(Db) -> F) {
+    match engine {
+        EngineName::Sqlite => {
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            let url = format!("sqlite:{}/catalog.db", folder.path().display());
+            block_on(async { test(Db::connect(&url).await.expect("a catalogue")).await });
+        }
+        EngineName::Postgres => {
+            let database = Database::create();
+            block_on(async { test(Db::connect(&database.url).await.expect("a catalogue")).await });
+        }
+    }
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future)
+}
+
+/// A Postgres database that goes away with this value, also when the test fails.
+struct Database {
+    maintenance: PgConnectOptions,
+    name: String,
+    url: String,
+}
+
+impl Database {
+    fn create() -> Self {
+        let Ok(base) = std::env::var("HOLDFAST_TEST_POSTGRES") else {
+            panic!(
+                "HOLDFAST_TEST_POSTGRES must be the URL of a throwaway Postgres; `tests/run` starts one and sets it"
+            )
+        };
+        let name = format!("holdfast_test_{}", uuid::Uuid::new_v4().simple());
+        let mut url = url::Url::parse(&base).expect("HOLDFAST_TEST_POSTGRES is a URL");
+        url.set_path(&name);
+        let maintenance =
+            PgConnectOptions::from_str(&base).expect("HOLDFAST_TEST_POSTGRES is a Postgres URL");
+        let database = Self { maintenance, name, url: url.into() };
+        database.maintain("CREATE DATABASE").expect("a database");
+        database
+    }
+
+    fn maintain(&self, what: &str) -> Result<(), sqlx::Error> {
+        let end = if what.starts_with("DROP") { " WITH (FORCE)" } else { "" };
+        let sql = format!("{what} {}{end}", self.name);
+        block_on(async {
+            let mut connection = PgConnection::connect_with(&self.maintenance).await?;
+            connection.execute(AssertSqlSafe(sql)).await.map(drop)
+        })
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        if self.maintain("DROP DATABASE").is_err() {
+            eprintln!("the test database {} could not be dropped", self.name);
+        }
+    }
+}
+
+/// SQL texts with their names.
+pub(super) type Statements = &'static [(&'static str, &'static str)];
+
+/// Names constants for [`FILES`].
+macro_rules! statements {
+    ($($name:ident),+ $(,)?) => { &[$((stringify!($name), $name)),+] };
+}
+pub(super) use statements;
+
+/// Every SQL text of the catalogue, by file. What is missing here fails a test below.
+pub(super) const FILES: &[(&str, Statements)] = &[
+    ("agreements", super::agreements::STATEMENTS),
+    ("app_passwords", super::app_passwords::STATEMENTS),
+    ("changes", super::changes::STATEMENTS),
+    ("conflicts", super::conflicts::STATEMENTS),
+    ("devices", super::devices::STATEMENTS),
+    ("drives", super::drives::STATEMENTS),
+    ("events", super::events::STATEMENTS),
+    ("findings", super::findings::STATEMENTS),
+    ("lived", super::lived::STATEMENTS),
+    ("migrate", migrate::STATEMENTS),
+    ("nodes", super::nodes::STATEMENTS),
+    ("ops", super::ops::STATEMENTS),
+    ("sessions", super::sessions::STATEMENTS),
+    ("settings", super::settings::STATEMENTS),
+    ("slots", super::slots::STATEMENTS),
+    ("sync", super::sync::STATEMENTS),
+    ("tree", super::tree::STATEMENTS),
+    ("users", super::users::STATEMENTS),
+    ("versions", super::versions::STATEMENTS),
+];

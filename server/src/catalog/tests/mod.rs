@@ -1,0 +1,6 @@
+//! The catalogue on both engines: every text, every migration, the writer.
+#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+mod migrations;
+mod statements;
+mod writer;

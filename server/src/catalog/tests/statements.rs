@@ -1,0 +1,57 @@
+//! Every SQL text is one that both engines take.
+
+use std::path::Path;
+
+use crate::catalog::testing::{FILES, both_engines};
+use crate::on;
+
+both_engines! {
+    async fn every_sql_text_can_be_prepared(db: Db) {
+        let mut refused = Vec::new();
+        for (file, statements) in FILES {
+            for (name, sql) in *statements {
+                let prepared = db.read(move |tx| Box::pin(async move {
+                    on!(tx, |c| sqlx::Executor::prepare(c, sqlx::SqlStr::from_static(sql)).await.map(drop))?;
+                    Ok(())
+                }));
+                if let Err(error) = prepared.await {
+                    refused.push(format!("{file}::{name}: {:?}\n{sql}", error.private()));
+                }
+            }
+        }
+        assert!(refused.is_empty(), "{}", refused.join("\n\n"));
+    }
+}
+
+/// The constants of a source file that are texts.
+fn texts(source: &str) -> impl Iterator<Item = &str> {
+    let named =
+        source.lines().filter_map(|line| line.trim_start_matches("pub(super) ").strip_prefix("const "));
+    named.filter_map(|rest| rest.split_once(": &str").map(|(name, _)| name))
+}
+
+#[test]
+fn every_sql_text_is_listed() {
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src/catalog")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_stem().and_then(|name| name.to_str()).unwrap().to_owned();
+            if path.is_dir() {
+                if name != "tests" {
+                    folders.push(path);
+                }
+                continue;
+            }
+            let source = std::fs::read_to_string(&path).unwrap();
+            let listed = FILES.iter().filter(|(file, _)| *file == name).flat_map(|(_, texts)| *texts);
+            let listed: Vec<&str> = listed.map(|(text, _)| *text).collect();
+            for text in texts(&source) {
+                assert!(
+                    listed.contains(&text),
+                    "{name}::{text} is in no STATEMENTS, or {name} is not in FILES"
+                );
+            }
+        }
+    }
+}

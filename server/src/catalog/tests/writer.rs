@@ -1,0 +1,103 @@
+//! The batching writer (algorithms A, Writer).
+
+use std::sync::{Arc, Mutex};
+
+use crate::catalog::db::{Committed, Db};
+use crate::catalog::events::{self, NewEvent};
+use crate::catalog::settings;
+use crate::catalog::testing::both_engines;
+use crate::error::{Error, Kind, Result};
+use crate::{execute, on};
+
+/// Everything that was published, a list per commit.
+fn published(db: &Db) -> Arc<Mutex<Vec<Committed>>> {
+    let commits = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&commits);
+    db.on_commit(Box::new(move |committed| told.lock().unwrap().push(committed)));
+    commits
+}
+
+async fn put(db: &Db, key: String, refused: bool) -> Result<()> {
+    db.write(move |tx| {
+        Box::pin(async move {
+            settings::get_or_set(tx, &key, "here").await?;
+            events::add(tx, NewEvent { kind: "user-changed", path: Some(key), ..NewEvent::default() })
+                .await?;
+            if refused { Err(Error::conflict("not this one")) } else { Ok(()) }
+        })
+    })
+    .await
+}
+
+async fn known(db: &Db, key: &str) -> bool {
+    let key = key.to_owned();
+    db.read(move |tx| Box::pin(async move { settings::get(tx, &key).await })).await.unwrap().is_some()
+}
+
+both_engines! {
+    async fn a_write_that_fails_takes_nothing_else_with_it(db: Db) {
+        let writes = (0..100).map(|number| put(&db, format!("key-{number}"), number % 3 == 0));
+        let answers = futures_util::future::join_all(writes).await;
+        for (number, answer) in answers.into_iter().enumerate() {
+            assert_eq!(answer.is_err(), number % 3 == 0, "{number}");
+            assert_eq!(known(&db, &format!("key-{number}")).await, number % 3 != 0, "{number}");
+        }
+    }
+
+    async fn a_statement_that_the_engine_refuses_takes_nothing_else_with_it(db: Db) {
+        let broken = db.write(|tx| Box::pin(async move {
+            execute!(tx, sqlx::query("INSERT INTO settings (key, value) VALUES ('a', 'b')"))?;
+            execute!(tx, sqlx::query("INSERT INTO settings (key, value) VALUES ('a', 'again')"))?;
+            Ok(())
+        }));
+        let (broken, good) = tokio::join!(broken, put(&db, "good".to_owned(), false));
+        assert_eq!(broken.unwrap_err().kind(), Kind::Internal);
+        good.unwrap();
+        assert!(known(&db, "good").await);
+        assert!(!known(&db, "a").await);
+    }
+
+    async fn writes_that_wait_together_are_one_commit_and_told_after_it(db: Db) {
+        let commits = published(&db);
+        let writes = (0..50).map(|number| put(&db, format!("key-{number}"), number == 7));
+        futures_util::future::join_all(writes).await;
+        let commits = commits.lock().unwrap();
+        assert_eq!(commits.len(), 1);
+        let paths: Vec<_> = commits[0].events.iter().filter_map(|event| event.path.clone()).collect();
+        let kept: Vec<_> = (0..50).filter(|number| *number != 7).map(|number| format!("key-{number}")).collect();
+        assert_eq!(paths, kept, "what was refused is not told, the rest is in order");
+    }
+
+    async fn a_write_is_there_for_the_next_read_once_it_is_answered(db: Db) {
+        for number in 0..20 {
+            put(&db, format!("key-{number}"), false).await.unwrap();
+            assert!(known(&db, &format!("key-{number}")).await);
+        }
+    }
+
+    async fn a_caller_that_goes_away_leaves_the_commit_whole(db: Db) {
+        {
+            let write = put(&db, "abandoned".to_owned(), false);
+            tokio::pin!(write);
+            let polled = futures_util::future::poll_immediate(&mut write).await;
+            assert!(polled.is_none(), "it waits for the writer");
+        }
+        put(&db, "next".to_owned(), false).await.unwrap();
+        assert!(known(&db, "abandoned").await);
+    }
+
+    async fn a_reader_changes_nothing_and_sees_one_moment(db: Db) {
+        let other = db.clone();
+        let seen = db.read(|tx| Box::pin(async move {
+            let count = "SELECT COUNT(*) FROM settings";
+            let before: i64 = on!(tx, |c| sqlx::query_scalar(count).fetch_one(c).await)?;
+            put(&other, "meanwhile".to_owned(), false).await?;
+            let after: i64 = on!(tx, |c| sqlx::query_scalar(count).fetch_one(c).await)?;
+            let tried = execute!(tx, sqlx::query("INSERT INTO settings (key, value) VALUES ('by-reader', '')"));
+            Ok((before, after, tried.is_ok()))
+        })).await.unwrap();
+        assert_eq!(seen.0, seen.1);
+        assert!(known(&db, "meanwhile").await);
+        assert!(!known(&db, "by-reader").await);
+    }
+}

@@ -1,0 +1,123 @@
+//! From the text of a setting to its type.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::{Admin, Config, ConfigError, Limits, LogFormat, Resolved, Secret};
+
+impl Config {
+    /// The effective settings.
+    ///
+    /// # Errors
+    /// The first value that is none of its kind, with its key and source.
+    pub fn from_resolved(resolved: &Resolved) -> Result<Self, ConfigError> {
+        let admin = match (resolved.text("admin_username"), resolved.text("admin_password")) {
+            (Some(username), Some(password)) => {
+                Some(Admin { username: username.to_owned(), password: Secret::new(password) })
+            }
+            (None, None) => None,
+            (Some(_), None) => {
+                return Err(ConfigError("admin_username is set, admin_password is not".into()));
+            }
+            (None, Some(_)) => {
+                return Err(ConfigError("admin_password is set, admin_username is not".into()));
+            }
+        };
+        let seconds =
+            |key| value(resolved, key, "a number of seconds", |t| t.parse().ok()).map(Duration::from_secs);
+        let positive = |key| {
+            value(resolved, key, "a whole number above 0", |t| {
+                t.parse::<u32>().ok().filter(|number| *number > 0)
+            })
+        };
+        Ok(Self {
+            listen: text(resolved, "listen")?,
+            data_dir: PathBuf::from(text(resolved, "data_dir")?),
+            database_url: Secret::new(value(
+                resolved,
+                "database_url",
+                "a sqlite: or postgres: URL",
+                database_url,
+            )?),
+            trusted_proxies: match resolved.text("trusted_proxies") {
+                Some(_) => value(resolved, "trusted_proxies", "addresses, comma-separated", addresses)?,
+                None => Vec::new(),
+            },
+            admin,
+            log: text(resolved, "log")?,
+            log_format: value(resolved, "log_format", "text or json", |t| match t {
+                "text" => Some(LogFormat::Text),
+                "json" => Some(LogFormat::Json),
+                _ => None,
+            })?,
+            migrate: value(resolved, "migrate", "true or false", |t| match t {
+                "true" | "1" | "yes" | "on" => Some(true),
+                "false" | "0" | "no" | "off" => Some(false),
+                _ => None,
+            })?,
+            shutdown_grace: seconds("shutdown_grace")?,
+            access_lifetime: seconds("tokens.access_lifetime")?,
+            refresh_lifetime: seconds("tokens.refresh_lifetime")?,
+            limits: Limits {
+                json_body: value(resolved, "limits.json_body", SIZE, size)?,
+                manifest_body: value(resolved, "limits.manifest_body", SIZE, size)?,
+                manifest_entries: value(resolved, "limits.manifest_entries", "a whole number", |t| {
+                    t.parse().ok()
+                })?,
+                upload_size: value(resolved, "limits.upload_size", "a size or none", |t| match t {
+                    "none" => Some(None),
+                    other => size(other).map(Some),
+                })?,
+                login_attempts: positive("limits.login_attempts")?,
+                login_attempts_per_address: positive("limits.login_attempts_per_address")?,
+                login_window: positive("limits.login_window").map(|s| Duration::from_secs(s.into()))?,
+            },
+        })
+    }
+}
+
+const SIZE: &str = "a number of bytes, or one with KiB, MiB, GiB or TiB";
+
+fn value<T>(
+    resolved: &Resolved,
+    key: &str,
+    wanted: &str,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Result<T, ConfigError> {
+    let text = resolved.text(key).ok_or_else(|| ConfigError(format!("{key} is not set")))?;
+    parse(text).ok_or_else(|| {
+        // The value itself stays out of the message: it may be a secret.
+        let source = resolved.source(key).map(ToString::to_string).unwrap_or_default();
+        ConfigError(format!("{key} ({source}) must be {wanted}"))
+    })
+}
+
+fn text(resolved: &Resolved, key: &str) -> Result<String, ConfigError> {
+    value(resolved, key, "some text", |text| Some(text.to_owned()).filter(|text| !text.is_empty()))
+}
+
+fn database_url(text: &str) -> Option<String> {
+    ["sqlite:", "postgres://", "postgresql://"]
+        .iter()
+        .any(|scheme| text.starts_with(scheme))
+        .then(|| text.to_owned())
+}
+
+fn addresses(text: &str) -> Option<Vec<IpAddr>> {
+    text.split(',').map(|address| address.trim().parse().ok()).collect()
+}
+
+/// `1048576`, `1024KiB`, `1 MiB`, ...
+fn size(text: &str) -> Option<u64> {
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let factor = match text.get(digits.len()..)?.trim() {
+        "" | "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        "TiB" => 1_u64 << 40,
+        _ => return None,
+    };
+    digits.parse::<u64>().ok()?.checked_mul(factor)
+}

@@ -1,0 +1,8 @@
+//! Pure rules: no async, no SQL, no files, no clock, no randomness.
+#![warn(clippy::disallowed_methods)]
+
+pub mod accounts;
+pub mod limits;
+pub mod names;
+pub mod reconcile;
+pub mod stat;

@@ -1,0 +1,28 @@
+//! `HEAD /api/drives/{drive}/files/{path}`
+
+use axum::extract::State;
+use axum::http::{HeaderMap, Method};
+use axum::response::Response;
+
+use super::get;
+use crate::app::App;
+use crate::http::problem::Problem;
+use crate::http::target::At;
+use crate::service::caller::Caller;
+
+/// Tells of a file's content what GET would, without the content.
+#[utoipa::path(head, path = "/api/drives/{drive}/files/{*path}", tag = "files",
+    params(
+        ("drive" = String, Path, description = "UUID or name"),
+        ("path" = String, Path, description = "Path in the drive, slashes raw or as %2F"),
+    ),
+    responses((status = 200, description = "As GET"), (status = 304, description = "The client has it")))]
+pub async fn head(
+    state: State<App>,
+    caller: Caller,
+    at: At,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    get::get(state, caller, at, method, headers).await
+}

@@ -1,0 +1,154 @@
+//! Who sends a request: `Authorization` with Bearer (an access token) or Basic (an app password or the account's own).
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::problem::Problem;
+use crate::app::App;
+use crate::config::Secret;
+use crate::error::{Error, Kind, Result};
+use crate::service::caller::{Caller, DeviceRef};
+use crate::service::{devices, sessions};
+
+/// The header by which an explicit sync act names its device (design section 6).
+pub const DEVICE_HEADER: &str = "Holdfast-Device";
+
+/// Who sends a request with these headers.
+///
+/// # Errors
+/// 401 without a credential or with one that does not count, 429 after too many wrong passwords.
+pub async fn authenticate(app: &App, headers: &HeaderMap, peer: SocketAddr) -> Result<Caller> {
+    let header = headers.get(AUTHORIZATION).ok_or_else(missing)?;
+    // Not `to_str`: credentials may be any bytes, and whatever is not ours is only unusable.
+    let text = std::str::from_utf8(header.as_bytes()).map_err(|_| missing())?.trim();
+    let (scheme, rest) = text.split_once(' ').ok_or_else(missing)?;
+    let rest = rest.trim_start();
+    if scheme.eq_ignore_ascii_case("bearer") {
+        sessions::bearer(app, rest).await
+    } else if scheme.eq_ignore_ascii_case("basic") {
+        let (username, password) = basic(rest).ok_or_else(missing)?;
+        let address = client_address(&app.config.trusted_proxies, peer.ip(), headers);
+        sessions::basic(app, address, &username, password).await
+    } else {
+        Err(missing())
+    }
+}
+
+fn missing() -> Error {
+    Error::new(Kind::Unauthenticated, "this needs a credential: Bearer or Basic")
+}
+
+/// RFC 7617: base64 of name, colon, password, in UTF-8 as our challenge says.
+fn basic(encoded: &str) -> Option<(String, Secret)> {
+    let text = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
+    let (username, password) = text.split_once(':')?;
+    Some((username.to_owned(), Secret::new(password)))
+}
+
+/// The caller's registered device that a request names by `Holdfast-Device`, if it names one.
+///
+/// # Errors
+/// 400 for a name that is no text, 404 `unknown-device`, 403 `other-device`.
+pub async fn device(app: &App, caller: &Caller, headers: &HeaderMap) -> Result<Option<DeviceRef>> {
+    let Some(value) = headers.get(DEVICE_HEADER) else { return Ok(None) };
+    let name = std::str::from_utf8(value.as_bytes())
+        .map_err(|_| Error::malformed("the header Holdfast-Device is not UTF-8"))?
+        .trim();
+    devices::of_caller(app, caller, name).await.map(Some)
+}
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        Ok(authenticate(app, &parts.headers, peer(parts)).await?)
+    }
+}
+
+/// The caller and the device that a request names by `Holdfast-Device`, if it names one.
+#[derive(Debug)]
+pub struct CallerOn(pub Caller, pub Option<DeviceRef>);
+
+impl FromRequestParts<App> for CallerOn {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let caller = Caller::from_request_parts(parts, app).await?;
+        let device = device(app, &caller, &parts.headers).await?;
+        Ok(Self(caller, device))
+    }
+}
+
+/// From where a request comes.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer(pub IpAddr);
+
+impl FromRequestParts<App> for Peer {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        Ok(Self(client_address(&app.config.trusted_proxies, peer(parts).ip(), &parts.headers)))
+    }
+}
+
+/// The connection's other end; unknown only where a test calls the router without one.
+fn peer(parts: &Parts) -> SocketAddr {
+    let known = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    known.map_or(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0), |info| info.0)
+}
+
+/// From where a request really comes: behind trusted proxies the last address that none of them is. What stands further
+/// left in `X-Forwarded-For` was said by the client itself and counts for nothing.
+fn client_address(trusted: &[IpAddr], peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+    let trusts = |address: IpAddr| trusted.iter().any(|proxy| proxy.to_canonical() == address.to_canonical());
+    let mut client = peer;
+    let lists: Vec<&str> =
+        headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect();
+    let mut hops = lists.iter().flat_map(|list| list.split(',')).rev();
+    while trusts(client) {
+        let Some(hop) = hops.next().and_then(|hop| hop.trim().parse().ok()) else { break };
+        client = hop;
+    }
+    client
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test says what it expects by failing")]
+
+    use super::*;
+
+    fn client(trusted: &[&str], peer: &str, forwarded: &[&str]) -> String {
+        let trusted: Vec<IpAddr> = trusted.iter().map(|address| address.parse().unwrap()).collect();
+        let mut headers = HeaderMap::new();
+        for list in forwarded {
+            headers.append("x-forwarded-for", list.parse().unwrap());
+        }
+        client_address(&trusted, peer.parse().unwrap(), &headers).to_string()
+    }
+
+    #[test]
+    fn only_a_trusted_proxy_is_believed_about_others() {
+        assert_eq!(client(&[], "192.0.2.1", &["198.51.100.7"]), "192.0.2.1");
+        assert_eq!(client(&["127.0.0.1"], "192.0.2.1", &["198.51.100.7"]), "192.0.2.1");
+        assert_eq!(client(&["127.0.0.1"], "127.0.0.1", &["198.51.100.7"]), "198.51.100.7");
+        assert_eq!(client(&["127.0.0.1"], "::ffff:127.0.0.1", &["198.51.100.7"]), "198.51.100.7");
+    }
+
+    #[test]
+    fn what_a_client_says_of_itself_through_a_proxy_counts_for_nothing() {
+        assert_eq!(client(&["127.0.0.1"], "127.0.0.1", &["10.0.0.1, 198.51.100.7"]), "198.51.100.7");
+        assert_eq!(
+            client(&["127.0.0.1", "10.0.0.9"], "127.0.0.1", &["1.1.1.1", "198.51.100.7, 10.0.0.9"]),
+            "198.51.100.7"
+        );
+        assert_eq!(client(&["127.0.0.1"], "127.0.0.1", &["nonsense"]), "127.0.0.1");
+        assert_eq!(client(&["127.0.0.1"], "127.0.0.1", &[]), "127.0.0.1");
+    }
+}

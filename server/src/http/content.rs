@@ -1,0 +1,95 @@
+//! Sending a content over HTTP: the same for files, versions and candidates, over REST and WebDAV.
+
+use axum::body::Body;
+use axum::http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
+    LAST_MODIFIED,
+};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+use super::conditions::{self, Current, Verdict};
+use super::fields::{self, MTIME_NS, REPR_DIGEST};
+use super::problem::Problem;
+use super::ranges::{self, Part};
+use crate::error::{Error, Kind};
+use crate::service::content::Opened;
+
+/// Answers a GET or HEAD with an opened content, under the name it is saved by: whole or a range of it, 304 when the
+/// client has it, 412 when it is not what the client expects.
+///
+/// # Errors
+/// 400 for headers that are no text, 412, 416.
+pub fn send(opened: Opened, name: &str, method: &Method, headers: &HeaderMap) -> Result<Response, Problem> {
+    let current = Current { tag: opened.etag(), modified: opened.mtime_ns().div_euclid(1_000_000_000) };
+    match conditions::for_reading(headers, &current)? {
+        Verdict::Failed => {
+            let error = Error::precondition("the content is not the expected one");
+            Err(error.with("actual_hash", opened.hash.map(|hash| hash.to_string())).into())
+        }
+        Verdict::NotModified => {
+            let mut response = StatusCode::NOT_MODIFIED.into_response();
+            validators(response.headers_mut(), &current, &opened);
+            Ok(response)
+        }
+        Verdict::Send if *method == Method::HEAD => Ok(whole(opened, name, &current, true)),
+        Verdict::Send => match ranges::part(headers, &current, opened.size()) {
+            Part::Whole => Ok(whole(opened, name, &current, false)),
+            Part::Bytes(range) => Ok(partial(opened, name, &current, range)),
+            Part::Beyond => Ok(beyond(opened.size())),
+        },
+    }
+}
+
+fn whole(opened: Opened, name: &str, current: &Current, head: bool) -> Response {
+    let size = opened.size();
+    let mut headers = HeaderMap::new();
+    describe(&mut headers, &opened, name, current);
+    headers.insert(CONTENT_LENGTH, size.into());
+    let body = if head { Body::empty() } else { Body::from_stream(opened.stream(0..size)) };
+    (StatusCode::OK, headers, body).into_response()
+}
+
+fn partial(opened: Opened, name: &str, current: &Current, range: std::ops::Range<u64>) -> Response {
+    let mut headers = HeaderMap::new();
+    describe(&mut headers, &opened, name, current);
+    let told = format!("bytes {}-{}/{}", range.start, range.end - 1, opened.size());
+    headers.insert(CONTENT_LENGTH, (range.end - range.start).into());
+    if let Ok(told) = HeaderValue::try_from(told) {
+        headers.insert(CONTENT_RANGE, told);
+    }
+    (StatusCode::PARTIAL_CONTENT, headers, Body::from_stream(opened.stream(range))).into_response()
+}
+
+fn beyond(size: u64) -> Response {
+    let error =
+        Error::new(Kind::RangeNotSatisfiable, "the range lies outside the content").with("size", size);
+    let mut response = Problem::from(error).into_response();
+    if let Ok(told) = HeaderValue::try_from(format!("bytes */{size}")) {
+        response.headers_mut().insert(CONTENT_RANGE, told);
+    }
+    response
+}
+
+fn describe(headers: &mut HeaderMap, opened: &Opened, name: &str, current: &Current) {
+    validators(headers, current, opened);
+    let content_type = fields::content_type(name);
+    headers.insert(CONTENT_DISPOSITION, fields::disposition(name, &content_type));
+    headers.insert(CONTENT_TYPE, content_type);
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    if let Some(hash) = &opened.hash {
+        headers.insert(REPR_DIGEST, fields::digest(hash));
+    }
+}
+
+fn validators(headers: &mut HeaderMap, current: &Current, opened: &Opened) {
+    if let Ok(tag) = HeaderValue::try_from(current.tag.as_str()) {
+        headers.insert(ETAG, tag);
+    }
+    if let Some(date) = fields::http_date(current.modified) {
+        headers.insert(LAST_MODIFIED, date);
+    }
+    headers.insert(MTIME_NS, opened.mtime_ns().into());
+    // It may be kept, but must be asked for again each time: it changes, and so may the right to see it.
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+}

@@ -1,0 +1,18 @@
+//! REST: handlers extract, call one use case and map its answer.
+
+pub mod api;
+pub mod auth;
+pub mod conditions;
+pub mod content;
+pub mod entry;
+pub mod extract;
+pub mod fields;
+pub mod linger;
+pub mod listen;
+pub mod page;
+pub mod problem;
+pub mod ranges;
+pub mod router;
+pub mod target;
+pub mod time;
+pub mod upload;

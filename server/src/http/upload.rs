@@ -1,0 +1,128 @@
+//! Receiving a content over HTTP: the same for files and candidates, over REST and WebDAV.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::HeaderMap;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE};
+use futures_util::StreamExt as _;
+use holdfast_protocol::DrivePath;
+
+use super::conditions::{self, Asked, Current};
+use super::fields;
+use crate::app::App;
+use crate::catalog::drives::Visible;
+use crate::error::{Error, Kind, Result};
+use crate::service::files::{Done, Expect, Put, PutDone, Who};
+use crate::service::placement::Mounted;
+use crate::service::upload::{self, Declared, Upload};
+use crate::service::{act, listing};
+use crate::store::{Blob, FinishHints, Phys};
+
+/// How long a sender may be silent in the middle of a content.
+const SILENCE: Duration = Duration::from_secs(300);
+/// macOS sends this with a chunked PUT.
+const EXPECTED_LENGTH: &str = "x-expected-entity-length";
+
+/// Where a PUT's content goes, and on whose behalf.
+pub struct Target<'a> {
+    /// The drive, with the caller's right.
+    pub drive: &'a Visible,
+    /// The drive, open.
+    pub mounted: &'a Arc<Mounted>,
+    /// Who writes.
+    pub who: Who,
+    /// The file.
+    pub path: &'a DrivePath,
+    /// Whether missing folders above are made.
+    pub parents: bool,
+    /// For the history: `sync`, `manual` or `webdav`.
+    pub reason: &'static str,
+}
+
+/// Receives a whole content, checks it against what its headers declare, and makes it the file's current one.
+///
+/// # Errors
+/// 400 and 422 for a content that is not what it declares or breaks off, 403, 409, 412, 413, 415, 503, 507. Nothing is left
+/// behind then, but for the candidate of a device's conflict.
+pub async fn put(app: &App, target: Target<'_>, headers: &HeaderMap, body: Body) -> Result<Done<PutDone>> {
+    act::could_change(target.drive)?;
+    let expect = expectation(target.mounted, target.path, headers).await?;
+    let blob = receive(app, target.mounted, Some(target.path), headers, body).await?;
+    let put = Put { path: target.path.clone(), blob, expect, parents: target.parents, reason: target.reason };
+    let (mounted, who) = (Arc::clone(target.mounted), target.who);
+    // From here on it is done whether or not the client stays.
+    app.act(async move { upload::commit(&mounted, who, put).await }).await
+}
+
+/// Receives a content into a slot. `at` is where it will stand, if that is known.
+///
+/// # Errors
+/// As [`put`]'s, for the content alone.
+pub async fn receive(
+    app: &App,
+    mounted: &Arc<Mounted>,
+    at: Option<&DrivePath>,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Blob> {
+    let declared = Declared {
+        size: declared_size(headers)?,
+        hash: fields::declared_hash(headers)?,
+        limit: app.config.limits.upload_size,
+    };
+    let hints = FinishHints { mtime_ns: fields::declared_mtime(headers)?, at: at.map(Phys::from) };
+    let mut upload = Upload::begin(mounted, declared).await?;
+    let mut stream = body.into_data_stream();
+    loop {
+        match tokio::time::timeout(SILENCE, stream.next()).await {
+            Ok(Some(Ok(bytes))) => upload.write(bytes).await?,
+            Ok(None) => return upload.finish(hints).await,
+            Ok(Some(Err(error))) => return Err(Error::malformed("the content broke off").because(error)),
+            Err(_) => return Err(Error::malformed("the content stopped arriving")),
+        }
+    }
+}
+
+fn declared_size(headers: &HeaderMap) -> Result<Option<u64>> {
+    if headers.contains_key(CONTENT_RANGE) {
+        // RFC 9110, section 14.5: not to be taken for the whole.
+        return Err(Error::malformed("a part of a content cannot be stored by PUT"));
+    }
+    if headers
+        .get(CONTENT_ENCODING)
+        .is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
+    {
+        return Err(Error::new(
+            Kind::UnsupportedMedia,
+            "a content is stored as it is; send it without an encoding",
+        ));
+    }
+    let Some(value) = headers.get(CONTENT_LENGTH).or_else(|| headers.get(EXPECTED_LENGTH)) else {
+        return Ok(None);
+    };
+    let size = value.to_str().ok().and_then(|text| text.trim().parse().ok());
+    size.map(Some).ok_or_else(|| Error::malformed("the declared length is not a number"))
+}
+
+/// What the conditions of a write expect to be at a path.
+///
+/// # Errors
+/// 400 for headers that are no text, or the catalogue's.
+pub async fn expectation(mounted: &Arc<Mounted>, path: &DrivePath, headers: &HeaderMap) -> Result<Expect> {
+    match conditions::asked(headers)? {
+        Asked::Expect(expect) => Ok(expect),
+        Asked::Look => {
+            let current = match listing::entry(mounted, path).await {
+                Ok(entry) => entry.node.content_hash().map(|hash| Current {
+                    tag: format!("\"{hash}\""),
+                    modified: entry.node.mtime_ns.div_euclid(1_000_000_000),
+                }),
+                Err(error) if error.kind() == Kind::NotFound => None,
+                Err(error) => return Err(error),
+            };
+            conditions::for_writing(headers, current.as_ref())
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The command line of `holdfastd`.
+
+fn main() -> std::process::ExitCode {
+    holdfastd::commands::main()
+}

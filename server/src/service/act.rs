@@ -1,0 +1,537 @@
+//! One act on a drive inside the writer's transaction: the third step of the write path (algorithms A, Commit).
+//!
+//! An [`Act`] locks the drive's row, checks the right, and then changes nodes, versions, changes and ops together, so
+//! that the commit makes all of it the promise or none. It touches no file: the placer does, from the ops.
+
+use holdfast_protocol::DrivePath;
+use uuid::Uuid;
+
+use crate::catalog::changes::{self, Actor, Side};
+use crate::catalog::db::Tx;
+use crate::catalog::drives::{self, Drive, Right, Visible};
+use crate::catalog::events::{self, NewEvent};
+use crate::catalog::nodes::{self, Content, NewNode, Node, Resolved};
+use crate::catalog::ops::{self, Displaced, NewOp};
+use crate::catalog::versions::{self, NewVersion};
+use crate::domain::stat::{Ident, Stat};
+use crate::error::{Error, Kind, Result};
+use crate::store::{Blob, Phys};
+
+/// A folder staged in a slot, waiting to be placed.
+#[derive(Debug, Clone, Copy)]
+pub struct StagedFolder {
+    /// Its slot.
+    pub slot: Uuid,
+    /// What `stat` says of it.
+    pub stat: Stat,
+}
+
+/// The code of the error that says how many folders must be staged before the act can be tried again.
+pub const NEEDS_FOLDERS: &str = "needs-staged-folders";
+
+/// A file's content as an act made it current.
+#[derive(Debug, Clone)]
+pub struct Written {
+    /// The file after the act.
+    pub node: Node,
+    /// Sequence of the change.
+    pub seq: i64,
+    /// Whether no live file was there before.
+    pub created: bool,
+}
+
+/// Which version a content that is put becomes.
+enum Origin<'a> {
+    /// A new one.
+    New { reason: &'a str },
+    /// That of a conflict's candidate.
+    Candidate { version: i64 },
+}
+
+/// One act on one drive.
+pub struct Act<'t> {
+    /// The transaction, for whatever else belongs to the act.
+    pub tx: &'t mut Tx,
+    /// The drive, its row locked.
+    pub drive: Drive,
+    /// Internal key of its root folder's node.
+    pub root: i64,
+    /// Who acts and when.
+    pub actor: Actor,
+    head: i64,
+}
+
+fn may_not() -> Error {
+    Error::forbidden("you may read this drive but not change it")
+}
+
+fn takes_changes(drive: &Drive) -> Result<()> {
+    let Some(why) = &drive.degraded else { return Ok(()) };
+    let kind = if why.contains("space") { Kind::NoSpace } else { Kind::Unavailable };
+    Err(Error::new(kind, format!("the drive takes no changes now: {why}")).retry_after(30))
+}
+
+/// Whether a user could change a drive just now: a first look, before a large content is received. [`Act::begin`]
+/// looks again.
+///
+/// # Errors
+/// 403 without the right, 507 or 503 when the drive takes no changes.
+pub fn could_change(visible: &Visible) -> Result<()> {
+    if visible.right < Right::Edit {
+        return Err(may_not());
+    }
+    takes_changes(&visible.drive)
+}
+
+impl<'t> Act<'t> {
+    /// Locks the drive and checks the actor's right.
+    ///
+    /// # Errors
+    /// Not found when the drive is not for the actor to see, forbidden without the right, 507 or 503 when the drive
+    /// takes no writes now.
+    pub async fn begin(tx: &'t mut Tx, drive: i64, actor: Actor, need: Right) -> Result<Self> {
+        let gone = || Error::not_found("there is no such drive");
+        let drive = drives::lock(tx, drive).await?.ok_or_else(gone)?;
+        if let Some(user) = actor.user_id {
+            let right = drives::right(tx, drive.id, user).await?.ok_or_else(gone)?;
+            if right < need {
+                return Err(may_not());
+            }
+        }
+        takes_changes(&drive)?;
+        let root = drive.root_node_id.ok_or_else(|| Error::internal("a drive without a root node"))?;
+        let head = drive.head_seq;
+        Ok(Self { tx, drive, root, actor, head })
+    }
+
+    /// Where a path leads now.
+    ///
+    /// # Errors
+    /// The catalogue's.
+    pub async fn resolve(&mut self, path: &DrivePath) -> Result<Resolved> {
+        nodes::resolve(self.tx, self.root, path).await
+    }
+
+    /// Sequence of the last change so far, this act's included.
+    pub fn head(&self) -> i64 {
+        self.head
+    }
+
+    pub(super) fn next(&mut self) -> i64 {
+        self.head += 1;
+        self.head
+    }
+
+    /// Logs what was done, with the drive and actor filled in.
+    ///
+    /// # Errors
+    /// The catalogue's.
+    pub async fn log(
+        &mut self,
+        kind: &'static str,
+        path: &DrivePath,
+        detail: &[(&str, String)],
+    ) -> Result<()> {
+        let event = NewEvent {
+            at: self.actor.now,
+            actor_id: self.actor.user_id,
+            device_id: self.actor.device_id,
+            drive_id: Some(self.drive.id),
+            kind,
+            path: Some(path.to_string()),
+            result: "ok",
+            detail: detail.iter().map(|(k, v)| ((*k).to_owned(), v.clone().into())).collect(),
+        };
+        events::add(self.tx, event).await
+    }
+
+    pub(super) async fn record(&mut self, seq: i64, kind: &'static str, old: &Side, id: i64) -> Result<Node> {
+        let node = nodes::by_id(self.tx, id).await?;
+        changes::insert(self.tx, self.drive.id, seq, kind, &self.actor, old, &node).await?;
+        Ok(node)
+    }
+
+    /// The folder at a path, made with all missing ones above it out of folders staged before.
+    ///
+    /// # Errors
+    /// Conflict when a file is in the way; [`NEEDS_FOLDERS`] when `staged` does not suffice.
+    pub async fn folder(&mut self, path: &DrivePath, staged: &mut Vec<StagedFolder>) -> Result<Node> {
+        let found = self.resolve(path).await?;
+        let in_the_way = || Error::conflict("a file is in the way").with("path", path.to_string());
+        if let Some(node) = found.node {
+            return if node.is_folder() { Ok(node) } else { Err(in_the_way()) };
+        }
+        if let Some(file) = found.blocked_by() {
+            return Err(Error::conflict("a file is in the way").with("name", file.name.clone()));
+        }
+        if staged.len() < found.missing {
+            return Err(Error::internal("not enough folders staged")
+                .code(NEEDS_FOLDERS)
+                .with("folders", u64::try_from(found.missing).unwrap_or(u64::MAX)));
+        }
+        let depth = path.components().count();
+        let mut here = found.above.last().cloned().ok_or_else(in_the_way)?;
+        let mut names: Vec<&str> = path.components().take(depth - found.missing).collect();
+        for name in path.components().skip(depth - found.missing) {
+            names.push(name);
+            let slot = staged.pop().ok_or_else(in_the_way)?;
+            here = self.mkdir(&here, name, &DrivePath::from_checked(names.join("/")), slot).await?;
+        }
+        Ok(here)
+    }
+
+    async fn mkdir(
+        &mut self,
+        parent: &Node,
+        name: &str,
+        path: &DrivePath,
+        staged: StagedFolder,
+    ) -> Result<Node> {
+        let seq = self.next();
+        let new = NewNode {
+            drive_id: self.drive.id,
+            parent_id: parent.id,
+            name,
+            kind: "folder",
+            seq,
+            ident: staged.stat.ident,
+            mtime_ns: staged.stat.mtime_ns,
+            slot: Some(staged.slot),
+            now: self.actor.now,
+        };
+        let id = nodes::insert(self.tx, &new).await?;
+        let op = NewOp {
+            uuid: staged.slot,
+            drive_id: self.drive.id,
+            seq,
+            kind: "mkdir",
+            node_id: id,
+            version_id: None,
+            path: path.as_str().to_owned(),
+            dst: None,
+            ident: staged.stat.ident,
+            hash: None,
+            displaced: None,
+            now: self.actor.now,
+        };
+        ops::insert(self.tx, &op).await?;
+        let node = self.record(seq, "add", &Side::default(), id).await?;
+        self.log("folder-created", path, &[]).await?;
+        Ok(node)
+    }
+
+    /// Makes a staged content the current one of the file at a path whose folder is there and where no folder stands.
+    ///
+    /// # Errors
+    /// The catalogue's.
+    pub async fn put(
+        &mut self,
+        folder: &Node,
+        path: &DrivePath,
+        blob: &Blob,
+        reason: &str,
+    ) -> Result<Written> {
+        self.put_as(folder, path, blob, Origin::New { reason }).await
+    }
+
+    /// As [`Act::put`], of a conflict's candidate in the slot where it was received: it leaves the slot, and its version
+    /// becomes the file's.
+    ///
+    /// # Errors
+    /// The catalogue's.
+    pub async fn put_candidate(
+        &mut self,
+        folder: &Node,
+        path: &DrivePath,
+        blob: &Blob,
+        version: i64,
+    ) -> Result<Written> {
+        self.put_as(folder, path, blob, Origin::Candidate { version }).await
+    }
+
+    async fn put_as(
+        &mut self,
+        folder: &Node,
+        path: &DrivePath,
+        blob: &Blob,
+        origin: Origin<'_>,
+    ) -> Result<Written> {
+        let name = path.name().ok_or_else(|| Error::conflict("the drive's root is no file"))?;
+        let live = nodes::child(self.tx, folder.id, name).await?;
+        let seq = self.next();
+        let created = live.is_none();
+        let before = match live {
+            Some(node) => node,
+            None => self.file_to_fill(folder, name, blob.stat.ident, seq).await?,
+        };
+        let displaced = if created { None } else { self.displace(&before, blob.slot).await? };
+        let (version, reason) = match origin {
+            Origin::New { reason } => (self.version(&before, path, blob, reason).await?, reason),
+            Origin::Candidate { version } => {
+                let (number, reason, now) = (before.last_version + 1, "conflict", self.actor.now);
+                let node = Some(before.id);
+                versions::promote(self.tx, version, node, number, path.as_str(), reason, now).await?;
+                versions::leave_slot(self.tx, version).await?;
+                (version, reason)
+            }
+        };
+        let content = Content {
+            hash: blob.hash,
+            size: blob.size.cast_signed(),
+            mtime_ns: blob.stat.mtime_ns,
+            ident: blob.stat.ident,
+            version,
+            number: before.last_version + 1,
+            slot: Some(blob.slot),
+        };
+        nodes::set_content(self.tx, before.id, seq, &content, self.actor.now).await?;
+        let op = NewOp {
+            uuid: blob.slot,
+            drive_id: self.drive.id,
+            seq,
+            kind: "put",
+            node_id: before.id,
+            version_id: Some(version),
+            path: path.as_str().to_owned(),
+            dst: None,
+            ident: blob.stat.ident,
+            hash: Some(blob.hash),
+            displaced,
+            now: self.actor.now,
+        };
+        ops::insert(self.tx, &op).await?;
+        let old = if before.current_version_id.is_none() { Side::default() } else { Side::from(&before) };
+        let node = self.record(seq, if created { "add" } else { "modify" }, &old, before.id).await?;
+        let detail = [("hash", blob.hash.to_string()), ("reason", reason.to_owned())];
+        self.log(if created { "file-created" } else { "file-changed" }, path, &detail).await?;
+        Ok(Written { node, seq, created })
+    }
+
+    /// The node a new file fills: the one that died there last, else a new one.
+    pub(super) async fn file_to_fill(
+        &mut self,
+        folder: &Node,
+        name: &str,
+        ident: Ident,
+        seq: i64,
+    ) -> Result<Node> {
+        if let Some(dead) = nodes::dead_file(self.tx, folder.id, name).await? {
+            nodes::remember_name(self.tx, &dead, dead.seq).await?;
+            nodes::set_named(self.tx, dead.id, seq).await?;
+            return Ok(dead);
+        }
+        let new = NewNode {
+            drive_id: self.drive.id,
+            parent_id: folder.id,
+            name,
+            kind: "file",
+            seq,
+            ident,
+            mtime_ns: 0,
+            slot: None,
+            now: self.actor.now,
+        };
+        let id = nodes::insert(self.tx, &new).await?;
+        nodes::by_id(self.tx, id).await
+    }
+
+    /// Says where a node's content will lie once an op has displaced it into `slot`. What was never placed stays in
+    /// its own slot, and its parked placement is void.
+    async fn displace(&mut self, node: &Node, slot: Uuid) -> Result<Option<(Option<i64>, Displaced)>> {
+        if node.state == "unplaced" {
+            for parked in ops::parked_of(self.tx, node.id).await? {
+                ops::delete(self.tx, parked.id).await?;
+            }
+            if let Some(version) = node.current_version_id {
+                versions::set_slot(self.tx, version, node.slot).await?;
+            }
+            return Ok(None);
+        }
+        if let Some(version) = node.current_version_id {
+            versions::set_slot(self.tx, version, Some(slot)).await?;
+        }
+        let stat = Displaced { ident: node.ident(), size: node.size, mtime_ns: node.mtime_ns };
+        Ok(Some((node.current_version_id, stat)))
+    }
+
+    async fn version(&mut self, node: &Node, path: &DrivePath, blob: &Blob, reason: &str) -> Result<i64> {
+        let new = NewVersion {
+            drive_id: self.drive.id,
+            node_id: Some(node.id),
+            n: Some(node.last_version + 1),
+            path: path.as_str(),
+            hash: blob.hash,
+            size: blob.size.cast_signed(),
+            mtime_ns: blob.stat.mtime_ns,
+            ident: blob.stat.ident,
+            origin: Some(blob.slot),
+            slot: None,
+            sealed: false,
+            reason,
+            now: self.actor.now,
+            created_by: self.actor.user_id,
+            device_id: self.actor.device_id,
+        };
+        versions::insert(self.tx, &new).await
+    }
+
+    /// Deletes a live node, a folder with all beneath it: it goes into a slot and can be restored from there.
+    ///
+    /// # Errors
+    /// The catalogue's.
+    pub async fn delete(&mut self, node: &Node, path: &DrivePath) -> Result<i64> {
+        let seq = self.next();
+        let slot = Uuid::new_v4();
+        let displaced = self.displace(node, slot).await?;
+        let lies_in = if displaced.is_some() { Some(slot) } else { node.slot };
+        nodes::set_dead(self.tx, node.id, seq, lies_in, self.actor.now).await?;
+        if displaced.is_some() {
+            let op = NewOp {
+                uuid: slot,
+                drive_id: self.drive.id,
+                seq,
+                kind: "del",
+                node_id: node.id,
+                version_id: None,
+                path: path.as_str().to_owned(),
+                dst: None,
+                ident: node.ident(),
+                hash: None,
+                displaced,
+                now: self.actor.now,
+            };
+            ops::insert(self.tx, &op).await?;
+        }
+        self.record(seq, "delete", &Side::from(node), node.id).await?;
+        let kind = if node.is_folder() { "folder-deleted" } else { "file-deleted" };
+        self.log(kind, path, &[]).await?;
+        Ok(seq)
+    }
+
+    /// Moves a live node to a path whose folder is there. A live file or empty folder at the target is replaced.
+    ///
+    /// # Errors
+    /// Conflict when the target lies beneath the node.
+    pub async fn rename(
+        &mut self,
+        node: &Node,
+        from: &DrivePath,
+        to: &DrivePath,
+        folder: &Node,
+    ) -> Result<i64> {
+        if to.is_beneath(from) || to == from {
+            return Err(Error::conflict("a folder cannot be moved into itself"));
+        }
+        let name =
+            to.name().ok_or_else(|| Error::conflict("nothing can take the place of the drive's root"))?;
+        let op_id = Uuid::new_v4();
+        let mut displaced = None;
+        if let Some(target) = nodes::child(self.tx, folder.id, name).await? {
+            if target.is_folder() || node.is_folder() || node.state == "unplaced" {
+                self.delete(&target, to).await?;
+            } else {
+                displaced = self.replace(&target, op_id, to).await?;
+            }
+        }
+        let seq = self.next();
+        nodes::remember_name(self.tx, node, seq).await?;
+        nodes::set_place(self.tx, node.id, seq, folder.id, name, node.slot, self.actor.now).await?;
+        if node.state == "unplaced" {
+            nodes::set_state(self.tx, node.id, "unplaced", node.slot).await?;
+        } else {
+            let op = NewOp {
+                uuid: op_id,
+                drive_id: self.drive.id,
+                seq,
+                kind: if displaced.is_some() { "mvover" } else { "mv" },
+                node_id: node.id,
+                version_id: None,
+                path: from.as_str().to_owned(),
+                dst: Some(to.as_str().to_owned()),
+                ident: node.ident(),
+                hash: None,
+                displaced,
+                now: self.actor.now,
+            };
+            ops::insert(self.tx, &op).await?;
+        }
+        self.record(seq, "move", &Side::from(node), node.id).await?;
+        self.log("moved", to, &[("from", from.to_string())]).await?;
+        Ok(seq)
+    }
+
+    /// The death of a file that a move replaces: one op does both, so the name is never absent.
+    async fn replace(
+        &mut self,
+        target: &Node,
+        op: Uuid,
+        path: &DrivePath,
+    ) -> Result<Option<(Option<i64>, Displaced)>> {
+        let seq = self.next();
+        let displaced = self.displace(target, op).await?;
+        let lies_in = if displaced.is_some() { Some(op) } else { target.slot };
+        nodes::set_dead(self.tx, target.id, seq, lies_in, self.actor.now).await?;
+        self.record(seq, "delete", &Side::from(target), target.id).await?;
+        self.log("file-deleted", path, &[("by", "move".to_owned())]).await?;
+        Ok(displaced)
+    }
+
+    /// Brings a deleted folder back out of its slot to a path whose folder is there and where nothing stands.
+    ///
+    /// # Errors
+    /// Conflict when the folder lies in no slot.
+    pub async fn revive_folder(&mut self, dead: &Node, to: &DrivePath, folder: &Node) -> Result<i64> {
+        let slot = dead.slot.ok_or_else(|| Error::conflict("the deleted folder is no longer kept"))?;
+        let name =
+            to.name().ok_or_else(|| Error::conflict("nothing can take the place of the drive's root"))?;
+        let seq = self.next();
+        nodes::remember_name(self.tx, dead, dead.seq).await?;
+        nodes::set_place(self.tx, dead.id, seq, folder.id, name, None, self.actor.now).await?;
+        let op = NewOp {
+            uuid: Uuid::new_v4(),
+            drive_id: self.drive.id,
+            seq,
+            kind: "mv",
+            node_id: dead.id,
+            version_id: None,
+            path: Phys::slot(slot).as_str().to_owned(),
+            dst: Some(to.as_str().to_owned()),
+            ident: dead.ident(),
+            hash: None,
+            displaced: None,
+            now: self.actor.now,
+        };
+        ops::insert(self.tx, &op).await?;
+        self.record(seq, "restore", &Side::from(dead), dead.id).await?;
+        self.log("folder-restored", to, &[]).await?;
+        Ok(seq)
+    }
+
+    /// Adds a content to a file's history without making it current: it stays in the slot it was staged in.
+    ///
+    /// # Errors
+    /// The catalogue's.
+    pub async fn keep_version(
+        &mut self,
+        node: &Node,
+        path: &DrivePath,
+        blob: &Blob,
+        reason: &str,
+    ) -> Result<i64> {
+        let version = self.version(node, path, blob, reason).await?;
+        versions::seal(self.tx, version, blob.stat.ident, blob.slot).await?;
+        nodes::set_last_version(self.tx, node.id, node.last_version + 1).await?;
+        Ok(version)
+    }
+
+    /// Ends the act: the drive's head is raised to its last change, which is returned.
+    ///
+    /// # Errors
+    /// The catalogue's.
+    pub async fn finish(self) -> Result<i64> {
+        if self.head != self.drive.head_seq {
+            drives::set_head(self.tx, self.drive.id, self.head).await?;
+        }
+        Ok(self.head)
+    }
+}

@@ -1,0 +1,373 @@
+//! Drives: which there are, which of them are open, and how a new one begins.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use holdfast_disk::signature::Signature;
+use holdfast_protocol::fold_key;
+use time::OffsetDateTime;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use super::placement::{Mounted, Shared};
+use super::{judge, recovery, scan};
+use crate::catalog::changes;
+use crate::catalog::db::Tx;
+use crate::catalog::drives::{self as rows, Drive, NewDrive, Visible};
+use crate::catalog::events::{self, NewEvent};
+use crate::catalog::settings;
+use crate::error::{Error, Kind, Result};
+use crate::store::{FolderDrive, Health};
+
+/// How often a drive that is offline is looked for again.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// Seconds after which a client may ask again for a drive that is offline.
+const RETRY_AFTER: u32 = 30;
+
+enum Slot {
+    Online { mounted: Arc<Mounted>, tasks: Vec<tokio::task::JoinHandle<()>> },
+    Offline { why: String },
+}
+
+/// The drives of this process.
+pub struct Drives {
+    shared: Shared,
+    folder: PathBuf,
+    open: RwLock<HashMap<i64, Slot>>,
+    /// Held while a drive is being opened: a root can be opened only once.
+    opening: tokio::sync::Mutex<()>,
+    stop: watch::Sender<bool>,
+}
+
+/// A drive as it is shown to a user.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    /// The drive and the user's right.
+    pub visible: Visible,
+    /// Why it cannot be reached now.
+    pub offline: Option<String>,
+    /// Names what it holds now.
+    pub head: Option<Uuid>,
+}
+
+/// A home drive whose folder is signed and waits for its row in the catalogue.
+#[derive(Debug, Clone)]
+pub struct PreparedHome {
+    uuid: Uuid,
+    root: String,
+}
+
+impl Drives {
+    /// No drive is open yet. `folder` is where home drives are made: `<data>/drives`.
+    pub fn new(shared: Shared, folder: PathBuf) -> Arc<Self> {
+        let open = RwLock::new(HashMap::new());
+        let opening = tokio::sync::Mutex::new(());
+        Arc::new(Self { shared, folder, open, opening, stop: watch::Sender::new(false) })
+    }
+
+    /// Opens every drive that has a root, recovers it, and keeps looking for those that are offline.
+    ///
+    /// # Errors
+    /// The catalogue's; a drive that cannot be opened is offline, not an error.
+    pub async fn start(self: &Arc<Self>) -> Result<()> {
+        for drive in self.rooted().await? {
+            self.open(drive).await;
+        }
+        let drives = Arc::downgrade(self);
+        let mut stop = self.stop.subscribe();
+        tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    () = tokio::time::sleep(LOOK_AGAIN) => {}
+                    _ = stop.changed() => return,
+                }
+                let Some(drives) = drives.upgrade() else { return };
+                drives.look_again().await;
+            }
+        });
+        Ok(())
+    }
+
+    async fn rooted(&self) -> Result<Vec<Drive>> {
+        self.shared.db.read(|tx| Box::pin(rows::rooted(tx))).await
+    }
+
+    async fn look_again(self: &Arc<Self>) {
+        let Ok(drives) = self.rooted().await else { return };
+        for drive in drives {
+            match self.mounted(drive.id) {
+                Some(mounted) => drop(self.check(&mounted)),
+                None => self.open(drive).await,
+            }
+        }
+    }
+
+    async fn open(self: &Arc<Self>, drive: Drive) {
+        let id = drive.id;
+        let _alone = self.opening.lock().await;
+        if self.mounted(id).is_some() || *self.stop.borrow() {
+            return;
+        }
+        let opened = recovery::open(&self.shared, &drive).await;
+        let slot = match opened {
+            Ok(mounted) => {
+                tracing::info!(drive = %drive.uuid, name = %drive.name, "drive is online");
+                let tasks = vec![
+                    tokio::spawn(Arc::clone(&mounted).run(self.stop.subscribe())),
+                    tokio::spawn(judge::run(Arc::clone(&mounted), self.stop.subscribe())),
+                    tokio::spawn(scan::run(Arc::clone(&mounted), self.stop.subscribe())),
+                ];
+                Slot::Online { mounted, tasks }
+            }
+            Err(error) => {
+                let why = error.public().to_owned();
+                let known = self.why_offline(id).is_some_and(|before| before == why);
+                if !known {
+                    tracing::warn!(drive = %drive.uuid, name = %drive.name, error = ?error, "drive is offline");
+                }
+                Slot::Offline { why }
+            }
+        };
+        if let Ok(mut open) = self.open.write() {
+            open.insert(id, slot);
+        }
+    }
+
+    fn mounted(&self, id: i64) -> Option<Arc<Mounted>> {
+        match self.open.read().ok()?.get(&id)? {
+            Slot::Online { mounted, .. } => Some(Arc::clone(mounted)),
+            Slot::Offline { .. } => None,
+        }
+    }
+
+    fn why_offline(&self, id: i64) -> Option<String> {
+        match self.open.read().ok()?.get(&id)? {
+            Slot::Offline { why } => Some(why.clone()),
+            Slot::Online { .. } => None,
+        }
+    }
+
+    /// A drive that is open and whose root is still what it was.
+    ///
+    /// # Errors
+    /// 503 when it is offline (promise P8): never a 404, never an empty drive.
+    pub fn online(&self, id: i64) -> Result<Arc<Mounted>> {
+        let mounted = self.mounted(id).ok_or_else(|| offline(self.why_offline(id).as_deref()))?;
+        self.check(&mounted)?;
+        Ok(mounted)
+    }
+
+    /// The drive that a name or UUID means to a user, open and with their right; see [`named`] and [`Drives::online`].
+    ///
+    /// # Errors
+    /// 404, 409 with candidates, 503.
+    pub async fn reach(&self, user: i64, name: Option<&str>) -> Result<(Visible, Arc<Mounted>)> {
+        let name = name.map(str::to_owned);
+        let visible = self
+            .shared
+            .db
+            .read(move |tx| Box::pin(async move { named(tx, user, name.as_deref()).await }))
+            .await?;
+        let mounted = self.online(visible.drive.id)?;
+        Ok((visible, mounted))
+    }
+
+    /// Every drive a user may see, own ones first.
+    ///
+    /// # Errors
+    /// The catalogue's.
+    pub async fn shown(&self, user: i64) -> Result<Vec<Shown>> {
+        let visible = self.shared.db.read(move |tx| Box::pin(rows::visible(tx, user))).await?;
+        let mut shown = Vec::with_capacity(visible.len());
+        for one in visible {
+            shown.push(self.as_shown(one).await?);
+        }
+        Ok(shown)
+    }
+
+    /// One drive by name or UUID.
+    ///
+    /// # Errors
+    /// 404, 409 with candidates.
+    pub async fn show(&self, user: i64, name: &str) -> Result<Shown> {
+        let name = name.to_owned();
+        let visible = self
+            .shared
+            .db
+            .read(move |tx| Box::pin(async move { named(tx, user, Some(&name)).await }))
+            .await?;
+        self.as_shown(visible).await
+    }
+
+    async fn as_shown(&self, visible: Visible) -> Result<Shown> {
+        let (id, seq) = (visible.drive.id, visible.drive.head_seq);
+        let head = self.shared.db.read(move |tx| Box::pin(changes::token_at(tx, id, seq))).await?;
+        let offline = self.online(id).err().map(|error| error.public().to_owned());
+        Ok(Shown { visible, offline, head })
+    }
+
+    fn check(&self, mounted: &Arc<Mounted>) -> Result<()> {
+        let why = match mounted.store.verify() {
+            Health::Online => return Ok(()),
+            Health::Offline(why) | Health::Wrong(why) => why,
+        };
+        tracing::warn!(drive = %mounted.uuid, %why, "drive went offline");
+        if let Ok(mut open) = self.open.write()
+            && let Some(Slot::Online { tasks, .. }) =
+                open.insert(mounted.id, Slot::Offline { why: why.clone() })
+        {
+            tasks.iter().for_each(tokio::task::JoinHandle::abort);
+        }
+        Err(offline(Some(&why)))
+    }
+
+    /// Tells a drive's placer that there is something to do.
+    pub fn kick(&self, id: i64) {
+        if let Some(mounted) = self.mounted(id) {
+            mounted.kick();
+        }
+    }
+
+    /// Stops the placers after they have placed and marked what is committed.
+    pub async fn stop(&self) {
+        self.stop.send_replace(true);
+        let tasks: Vec<_> = match self.open.write() {
+            Ok(mut open) => open
+                .drain()
+                .filter_map(|(_, slot)| match slot {
+                    Slot::Online { tasks, .. } => Some(tasks),
+                    Slot::Offline { .. } => None,
+                })
+                .flatten()
+                .collect(),
+            Err(_) => return,
+        };
+        for task in tasks {
+            let _ = tokio::time::timeout(Duration::from_secs(20), task).await;
+        }
+    }
+
+    /// Makes and signs the folder of a new account's home drive; the next step is [`insert_home`].
+    ///
+    /// # Errors
+    /// When the folder cannot be made.
+    pub async fn prepare_home(&self, user: Uuid) -> Result<PreparedHome> {
+        let root = self.folder.join(user.to_string()).join("home");
+        let created = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.shared.clock.now()) * 1000)
+            .map_err(Error::internal)?;
+        let signature = Signature::new(Uuid::new_v4(), "home", created);
+        let uuid = signature.drive_id;
+        let text = root
+            .to_str()
+            .ok_or_else(|| Error::internal("the data directory's name is not UTF-8"))?
+            .to_owned();
+        let made = {
+            let root = root.clone();
+            tokio::task::spawn_blocking(move || make_root(&root, &signature))
+                .await
+                .map_err(Error::internal)?
+        };
+        made?;
+        Ok(PreparedHome { uuid, root: text })
+    }
+
+    /// Removes the folder of a home drive whose account was refused after all. It holds nothing of anybody's yet.
+    pub async fn discard_home(&self, home: PreparedHome) {
+        let root = PathBuf::from(home.root);
+        let removed = tokio::task::spawn_blocking(move || match root.parent() {
+            Some(users) => std::fs::remove_dir_all(users),
+            None => Ok(()),
+        });
+        if let Ok(Err(error)) = removed.await {
+            tracing::warn!(%error, "the folder of a home drive that is not needed could not be removed");
+        }
+    }
+
+    /// Opens a drive that was just added to the catalogue.
+    ///
+    /// # Errors
+    /// The catalogue's.
+    pub async fn opened(self: &Arc<Self>, id: i64) -> Result<()> {
+        if let Some(drive) = self.shared.db.read(move |tx| Box::pin(rows::by_id(tx, id))).await? {
+            self.open(drive).await;
+        }
+        Ok(())
+    }
+}
+
+fn make_root(root: &Path, signature: &Signature) -> Result<()> {
+    std::fs::create_dir_all(root).map_err(Error::internal)?;
+    FolderDrive::create(root, signature).map(drop).map_err(|refusal| Error::conflict(refusal.to_string()))
+}
+
+fn offline(why: Option<&str>) -> Error {
+    let why = why.unwrap_or("it is not open yet");
+    Error::unavailable(format!("the drive is offline: {why}"), RETRY_AFTER).code("drive-offline")
+}
+
+/// Adds a home drive to the catalogue, in the transaction that adds its account. Returns its internal key, to be given
+/// to [`Drives::opened`] after the commit.
+///
+/// # Errors
+/// The catalogue's.
+pub async fn insert_home(tx: &mut Tx, user: i64, home: &PreparedHome, now: i64) -> Result<i64> {
+    let identifier = format!("holdfast-{}", home.uuid);
+    let new = NewDrive {
+        uuid: home.uuid,
+        owner_id: user,
+        name: "home",
+        name_key: &fold_key("home"),
+        kind: "nas",
+        unique_identifier: &identifier,
+        root: Some(&home.root),
+        now,
+    };
+    let (id, _) = rows::insert(tx, &new).await?;
+    let event = NewEvent {
+        at: now,
+        actor_id: Some(user),
+        drive_id: Some(id),
+        kind: "drive-created",
+        ..NewEvent::default()
+    };
+    events::add(tx, event).await?;
+    Ok(id)
+}
+
+/// The drive that a name or UUID means to a user; `None` means their home drive. Own drives come before shared ones.
+///
+/// # Errors
+/// Not found when there is none they may see; conflict with candidates when a name means several shared ones.
+pub async fn named(tx: &mut Tx, user: i64, name: Option<&str>) -> Result<Visible> {
+    let name = name.unwrap_or("home");
+    let wanted = Uuid::try_parse(name).ok();
+    let key = fold_key(name);
+    let mut found: Vec<Visible> = rows::visible(tx, user)
+        .await?
+        .into_iter()
+        .filter(|v| wanted == Some(v.drive.uuid) || fold_key(&v.drive.name) == key)
+        .collect();
+    let own = found.iter().position(|v| v.drive.owner_id == user || wanted == Some(v.drive.uuid));
+    match (own, found.len()) {
+        (Some(at), _) => Ok(found.swap_remove(at)),
+        (None, 0) => Err(Error::not_found("there is no such drive")),
+        (None, 1) => Ok(found.swap_remove(0)),
+        (None, _) => {
+            let ids: Vec<String> = found.iter().map(|v| v.drive.uuid.to_string()).collect();
+            Err(Error::new(Kind::Conflict, "several drives have this name").with("candidates", ids))
+        }
+    }
+}
+
+/// This catalogue's epoch: made with it, and made anew when it is restored from a backup.
+///
+/// # Errors
+/// The catalogue's.
+pub async fn epoch(db: &crate::catalog::db::Db) -> Result<Uuid> {
+    let fresh = Uuid::new_v4().to_string();
+    let text =
+        db.write(move |tx| Box::pin(async move { settings::get_or_set(tx, "epoch", &fresh).await })).await?;
+    Uuid::try_parse(&text).map_err(Error::internal)
+}

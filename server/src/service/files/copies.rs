@@ -1,0 +1,191 @@
+//! Copying: every content is staged and durable first, then one commit makes the whole copy.
+
+use std::sync::Arc;
+
+use holdfast_protocol::DrivePath;
+use uuid::Uuid;
+
+use super::{Done, PutDone, Transfer, Who, disk_error, no_folder, with_folders};
+use crate::catalog::db::{AMBIGUOUS, TxFuture};
+use crate::catalog::drives::Right;
+use crate::catalog::nodes::Node;
+use crate::catalog::{nodes, tree};
+use crate::error::{Error, Result};
+use crate::service::act::{Act, NEEDS_FOLDERS, StagedFolder};
+use crate::service::content::{self, Opened};
+use crate::service::placement::Mounted;
+use crate::store::Blob;
+
+/// Copies a file, or a folder with all beneath it, in one commit.
+///
+/// # Errors
+/// As for [`super::moves::rename`]; also when a content changes while it is copied.
+pub async fn copy(mounted: &Arc<Mounted>, who: Who, transfer: Transfer) -> Result<Done<PutDone>> {
+    let plan = plan_copy(mounted, &transfer).await?;
+    let mut blobs = Vec::new();
+    for (path, node) in &plan.files {
+        match stage_copy(mounted, node).await {
+            Ok(blob) => blobs.push((path.clone(), blob)),
+            Err(error) => {
+                blobs.iter().for_each(|(_, blob)| mounted.store.discard(blob.slot));
+                return Err(error);
+            }
+        }
+    }
+    let slots: Vec<Uuid> = blobs.iter().map(|(_, blob)| blob.slot).collect();
+    let result = commit_copy(mounted, who, transfer, plan.folders, blobs).await;
+    if let Err(error) = &result
+        && error.problem_code() != Some(AMBIGUOUS)
+    {
+        slots.iter().for_each(|slot| mounted.store.discard(*slot));
+    }
+    let (value, seq) = result?;
+    Ok(Done { value, placed: mounted.placed(seq).await })
+}
+
+struct CopyPlan {
+    folders: Vec<DrivePath>,
+    files: Vec<(DrivePath, Node)>,
+}
+
+async fn plan_copy(mounted: &Arc<Mounted>, transfer: &Transfer) -> Result<CopyPlan> {
+    let (root, transfer) = (mounted.root_node, transfer.clone());
+    mounted
+        .db()
+        .read(move |tx| {
+            Box::pin(async move {
+                let Transfer { from, to, expect, .. } = &transfer;
+                let found = nodes::resolve(tx, root, from).await?;
+                let absent = || Error::not_found("there is nothing to copy").with("path", from.to_string());
+                let node = found.node.ok_or_else(absent)?;
+                if !expect.holds(node.content_hash()) {
+                    return Err(expect.refused(node.content_hash()));
+                }
+                if to == from || to.is_beneath(from) {
+                    return Err(Error::conflict("a folder cannot be copied into itself"));
+                }
+                if node.is_folder() && transfer.shallow {
+                    return Ok(CopyPlan { folders: vec![to.clone()], files: Vec::new() });
+                }
+                if node.is_file() {
+                    return Ok(CopyPlan { folders: Vec::new(), files: vec![(to.clone(), node)] });
+                }
+                let mut paths = std::collections::HashMap::from([(node.id, to.clone())]);
+                let mut plan = CopyPlan { folders: vec![to.clone()], files: Vec::new() };
+                let mut left = tree::beneath(tx, node.id).await?;
+                // A child may have a lower key than a folder it was moved into: go on until nothing is left.
+                while !left.is_empty() {
+                    let before = left.len();
+                    let mut later = Vec::new();
+                    for child in left {
+                        match child.parent_id.and_then(|parent| paths.get(&parent)).cloned() {
+                            None => later.push(child),
+                            Some(above) => {
+                                let path =
+                                    above.join(&child.name).map_err(|e| Error::invalid(e.to_string()))?;
+                                if child.is_folder() {
+                                    paths.insert(child.id, path.clone());
+                                    plan.folders.push(path);
+                                } else {
+                                    plan.files.push((path, child));
+                                }
+                            }
+                        }
+                    }
+                    if later.len() == before {
+                        return Err(Error::internal("a tree with nodes that hang nowhere"));
+                    }
+                    left = later;
+                }
+                Ok(plan)
+            })
+        })
+        .await
+}
+
+async fn stage_copy(mounted: &Arc<Mounted>, node: &Node) -> Result<Blob> {
+    let node_id = node.id;
+    let path = mounted.db().read(move |tx| Box::pin(content::where_is(tx, node_id))).await?.0;
+    let (opened, _) = content::open(mounted, &path).await?;
+    let expected = opened.hash;
+    let blob = stage_opened(mounted, opened).await?;
+    if expected.is_some_and(|hash| hash != blob.hash) {
+        mounted.store.discard(blob.slot);
+        return Err(
+            Error::conflict("the file was changed while it was copied").with("path", path.to_string())
+        );
+    }
+    Ok(blob)
+}
+
+/// A durable copy of an opened content in a slot of its own.
+///
+/// # Errors
+/// 507 or 503 when it cannot be copied.
+pub async fn stage_opened(mounted: &Arc<Mounted>, opened: Opened) -> Result<Blob> {
+    let store = Arc::clone(&mounted.store);
+    tokio::task::spawn_blocking(move || {
+        let (places, ident) = opened.source();
+        let blob = store.stage_copy(places, ident)?;
+        store.make_durable(&[blob.slot]).inspect_err(|_| store.discard(blob.slot))?;
+        std::io::Result::Ok(blob)
+    })
+    .await
+    .map_err(Error::internal)?
+    .map_err(disk_error)
+}
+
+async fn commit_copy(
+    mounted: &Arc<Mounted>,
+    who: Who,
+    transfer: Transfer,
+    folders: Vec<DrivePath>,
+    blobs: Vec<(DrivePath, Blob)>,
+) -> Result<(PutDone, i64)> {
+    let (drive, actor) = (mounted.id, who.actor(mounted.clock().now()));
+    with_folders(mounted, true, move |staged| {
+        let (transfer, folders, blobs) = (transfer.clone(), folders.clone(), blobs.clone());
+        move |tx| -> TxFuture<'_, ((PutDone, i64), Vec<StagedFolder>)> {
+            Box::pin(async move {
+                let mut staged = staged;
+                let mut act = Act::begin(tx, drive, actor, Right::Edit).await?;
+                let to = &transfer.to;
+                let target = act.resolve(to).await?;
+                let created = target.node.is_none();
+                if let Some(there) = &target.node {
+                    if !transfer.overwrite || transfer.from.is_beneath(to) {
+                        let error = Error::conflict("the target exists already").code("exists");
+                        return Err(error.with("path", to.to_string()));
+                    }
+                    if there.is_folder() || !folders.is_empty() {
+                        act.delete(there, to).await?;
+                    }
+                }
+                if target.missing > 1 && !transfer.parents {
+                    return Err(no_folder(&to.parent().unwrap_or_else(DrivePath::root)));
+                }
+                let missing = target.missing + folders.len().saturating_sub(1);
+                if staged.len() < missing {
+                    let error = Error::internal("not enough folders staged").code(NEEDS_FOLDERS);
+                    return Err(error.with("folders", u64::try_from(missing).unwrap_or(u64::MAX)));
+                }
+                for folder in &folders {
+                    act.folder(folder, &mut staged).await?;
+                }
+                for (path, blob) in &blobs {
+                    let parent = path.parent().unwrap_or_else(DrivePath::root);
+                    let folder = act.folder(&parent, &mut staged).await?;
+                    act.put(&folder, path, blob, "copy").await?;
+                }
+                let found = act.resolve(to).await?;
+                let node = found.node.ok_or_else(|| Error::internal("a copy without its result"))?;
+                let head = act.finish().await?;
+                Ok((
+                    (PutDone { version: node.is_file().then_some(node.last_version), node, created }, head),
+                    staged,
+                ))
+            })
+        }
+    })
+    .await
+}

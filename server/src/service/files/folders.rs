@@ -1,0 +1,93 @@
+//! Making folders, and deleting what is no longer wanted.
+
+use std::sync::Arc;
+
+use holdfast_protocol::DrivePath;
+
+use super::{Done, Expect, PutDone, Who, no_folder, with_folders};
+use crate::catalog::agreements::Stored;
+use crate::catalog::db::TxFuture;
+use crate::catalog::drives::Right;
+use crate::catalog::tree;
+use crate::error::{Error, Result};
+use crate::service::act::{Act, StagedFolder};
+use crate::service::agreement;
+use crate::service::placement::Mounted;
+
+/// Makes a folder; one that is there already is fine when `exist_ok`.
+///
+/// # Errors
+/// 409 where a file (or, unless `exist_ok`, a folder) stands, or where the folder above is missing and `parents` is off.
+pub async fn make_folder(
+    mounted: &Arc<Mounted>,
+    who: Who,
+    path: DrivePath,
+    parents: bool,
+    exist_ok: bool,
+) -> Result<Done<PutDone>> {
+    let (drive, actor) = (mounted.id, who.actor(mounted.clock().now()));
+    let (value, seq) = with_folders(mounted, true, move |staged| {
+        let path = path.clone();
+        move |tx| -> TxFuture<'_, ((PutDone, i64), Vec<StagedFolder>)> {
+            Box::pin(async move {
+                let mut staged = staged;
+                let mut act = Act::begin(tx, drive, actor, Right::Edit).await?;
+                let found = act.resolve(&path).await?;
+                if !exist_ok && let Some(node) = &found.node {
+                    let what =
+                        if node.is_folder() { "the folder exists already" } else { "a file is in the way" };
+                    return Err(Error::conflict(what).code("exists").with("path", path.to_string()));
+                }
+                if !parents && found.missing > 1 {
+                    return Err(no_folder(&path.parent().unwrap_or_else(DrivePath::root)));
+                }
+                let created = found.node.is_none();
+                let node = act.folder(&path, &mut staged).await?;
+                if let Some(device) = who.syncing {
+                    let seq = found.above.iter().map(|n| n.seq).max().unwrap_or(0).max(node.seq);
+                    agreement::did(&mut act, device, &path, Stored::Folder, Some(seq)).await?;
+                }
+                let head = act.finish().await?;
+                Ok(((PutDone { node, created, version: None }, head), staged))
+            })
+        }
+    })
+    .await?;
+    let placed = !value.created || mounted.placed(seq).await;
+    Ok(Done { value, placed })
+}
+
+/// Deletes a file, or a folder with all beneath it, into a recoverable state. A device's explicit sync act deletes no
+/// folder that has files beneath it (algorithms B: child by child).
+///
+/// # Errors
+/// 404 when nothing is there, 412 when the expectation does not hold, 409 for the drive's root.
+pub async fn delete(mounted: &Arc<Mounted>, who: Who, path: DrivePath, expect: Expect) -> Result<Done<()>> {
+    let (drive, actor) = (mounted.id, who.actor(mounted.clock().now()));
+    let seq = mounted
+        .db()
+        .write(move |tx| {
+            Box::pin(async move {
+                let mut act = Act::begin(tx, drive, actor, Right::Edit).await?;
+                let found = act.resolve(&path).await?;
+                let absent = || Error::not_found("there is nothing to delete").with("path", path.to_string());
+                let node = found.node.ok_or_else(absent)?;
+                if path.is_root() {
+                    return Err(Error::conflict("the drive's root cannot be deleted"));
+                }
+                if node.is_folder() && who.syncing.is_some() && tree::has_files(act.tx, node.id).await? {
+                    return Err(Error::conflict("the folder is not empty").with("path", path.to_string()));
+                }
+                if !expect.holds(node.content_hash()) {
+                    return Err(expect.refused(node.content_hash()));
+                }
+                act.delete(&node, &path).await?;
+                if let Some(device) = who.syncing {
+                    agreement::removed(&mut act, device, &path, &node).await?;
+                }
+                act.finish().await
+            })
+        })
+        .await?;
+    Ok(Done { value: (), placed: mounted.placed(seq).await })
+}

@@ -1,0 +1,269 @@
+//! Judges what a placement displaced into its slot: the content the catalogue knew is sealed as a version; anything
+//! else is what another program wrote, and is kept as a version with a conflict (algorithms A, step 7).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use holdfast_protocol::{ContentHash, DrivePath, Kind};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use super::act::Act;
+use super::placement::Mounted;
+use super::{content, scan};
+use crate::catalog::changes::Actor;
+use crate::catalog::conflicts::{self, NewConflict, ServerSide};
+use crate::catalog::drives::Right;
+use crate::catalog::nodes::{self, Node};
+use crate::catalog::ops::{self, OpRow};
+use crate::catalog::{slots, versions};
+use crate::domain::stat::{EntryKind, Ident, Stat};
+use crate::error::{Error, Result};
+use crate::store::{Judgement, Phys, Seen};
+
+/// How often there is a look at what waits.
+const EVERY: Duration = Duration::from_millis(500);
+/// Most placements judged in one round.
+const ROUND: i64 = 256;
+
+/// Judges until told to stop.
+pub async fn run(mounted: Arc<Mounted>, mut stop: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(EVERY) => {}
+            _ = stop.changed() => return,
+        }
+        if let Err(error) = round(&mounted).await {
+            tracing::warn!(drive = %mounted.uuid, error = ?error, "judging what was displaced failed, tried again");
+        }
+    }
+}
+
+/// One round over everything that waits; what is still being written to waits on.
+///
+/// # Errors
+/// The disk's or the catalogue's.
+pub async fn round(mounted: &Arc<Mounted>) -> Result<()> {
+    let mut after = 0;
+    loop {
+        let drive = mounted.id;
+        let waiting =
+            mounted.db().read(move |tx| Box::pin(ops::in_state(tx, drive, "placed", after, ROUND))).await?;
+        let Some(last) = waiting.last() else { return Ok(()) };
+        after = last.id;
+        for op in waiting {
+            judge(mounted, op).await?;
+        }
+    }
+}
+
+async fn judge(mounted: &Arc<Mounted>, op: OpRow) -> Result<()> {
+    let (store, slot) = (Arc::clone(&mounted.store), Phys::slot(op.uuid));
+    let there = tokio::task::spawn_blocking(move || store.lstat(&slot)).await.map_err(Error::internal)?;
+    match there.map_err(super::files::disk_error)? {
+        None => nothing_there(mounted, op).await,
+        Some(stat) if stat.kind == EntryKind::Folder => folder_there(mounted, op).await,
+        Some(stat) => file_there(mounted, op, stat).await,
+    }
+}
+
+/// What should have been displaced is not in the slot: it was gone before, or never left where it was.
+async fn nothing_there(mounted: &Arc<Mounted>, op: OpRow) -> Result<()> {
+    let lost = match op.displaced_version_id {
+        None => false,
+        Some(id) => {
+            let version = mounted.db().read(move |tx| Box::pin(versions::by_id(tx, id))).await?;
+            matches!(content::open_version(mounted, &version).await, Err(error) if error.problem_code() == Some("version-lost"))
+        }
+    };
+    let slot = op.uuid;
+    mounted
+        .db()
+        .write(move |tx| {
+            Box::pin(async move {
+                if let Some(id) = op.displaced_version_id.filter(|_| lost) {
+                    versions::set_lost(tx, id).await?;
+                }
+                slots::clear(tx, slot).await?;
+                ops::delete(tx, op.id).await
+            })
+        })
+        .await
+}
+
+/// A folder lies there: a deleted one, or one that another program had put where a file was to be.
+async fn folder_there(mounted: &Arc<Mounted>, op: OpRow) -> Result<()> {
+    let (id, slot, drive) = (op.node_id, op.uuid, mounted.id);
+    let (lineage, known) = mounted
+        .db()
+        .read(move |tx| {
+            Box::pin(
+                async move { Ok((nodes::lineage(tx, id).await?, slots::folder_in(tx, drive, slot).await?)) },
+            )
+        })
+        .await?;
+    let (path, _) = crate::catalog::tree::path_of(&lineage);
+    let folder = match known {
+        Some(folder) => folder,
+        None => strange_folder(mounted, &lineage, slot).await?,
+    };
+    if scan::index_slot(mounted, folder, path, slot).await? {
+        mounted.db().write(move |tx| Box::pin(ops::delete(tx, op.id))).await?;
+    }
+    Ok(())
+}
+
+/// A dead node for a folder of another program that a placement displaced.
+async fn strange_folder(mounted: &Arc<Mounted>, lineage: &[Node], slot: Uuid) -> Result<i64> {
+    let (path, _) = crate::catalog::tree::path_of(lineage);
+    let parent =
+        lineage.iter().rev().nth(1).cloned().ok_or_else(|| Error::internal("a root was displaced"))?;
+    let (store, place) = (Arc::clone(&mounted.store), Phys::slot(slot));
+    let stat = tokio::task::spawn_blocking(move || store.lstat(&place)).await.map_err(Error::internal)?;
+    let stat =
+        stat.map_err(super::files::disk_error)?.ok_or_else(|| Error::internal("a slot that vanished"))?;
+    let (drive, actor) = (mounted.id, nobody(mounted));
+    mounted
+        .db()
+        .write(move |tx| {
+            Box::pin(async move {
+                let mut act = Act::begin(tx, drive, actor, Right::Edit).await?;
+                let id = act.adopt_displaced_folder(&parent, &path, &stat, slot).await?;
+                act.finish().await?;
+                Ok(id)
+            })
+        })
+        .await
+}
+
+fn nobody(mounted: &Arc<Mounted>) -> Actor {
+    Actor { user_id: None, device_id: None, action: Uuid::new_v4(), now: mounted.clock().now() }
+}
+
+async fn file_there(mounted: &Arc<Mounted>, op: OpRow, stat: Stat) -> Result<()> {
+    // Another name leads to this inode: what is written there must not reach the version.
+    let slot = if stat.nlink > 1 { copy_of(mounted, op.uuid, stat.ident).await? } else { op.uuid };
+    let displaced = op.displaced_version_id;
+    let known = match displaced {
+        Some(id) => {
+            Some(mounted.db().read(move |tx| Box::pin(versions::by_id(tx, id))).await?.content_hash()?)
+        }
+        None => None,
+    };
+    let seen = Seen::from(&stat);
+    let store = Arc::clone(&mounted.store);
+    let judged = tokio::task::spawn_blocking(move || {
+        let own = store.lstat(&Phys::slot(slot))?.map_or(seen, |stat| Seen::from(&stat));
+        let judged = store.seal_check(slot, &own, &known.unwrap_or(ContentHash::EMPTY))?;
+        Ok((judged, store.lstat(&Phys::slot(slot))?))
+    })
+    .await
+    .map_err(Error::internal)?
+    .map_err(super::files::disk_error)?;
+    let (hash, stat) = match judged {
+        (Judgement::Changed { hash, stat }, _) => (hash, stat),
+        (Judgement::Sealed, Some(stat)) => (known.unwrap_or(ContentHash::EMPTY), stat),
+        _ => {
+            if slot != op.uuid {
+                mounted.store.discard(slot);
+            }
+            return Ok(());
+        }
+    };
+    settle(mounted, op, slot, hash, stat).await
+}
+
+async fn copy_of(mounted: &Arc<Mounted>, slot: Uuid, ident: Ident) -> Result<Uuid> {
+    let store = Arc::clone(&mounted.store);
+    tokio::task::spawn_blocking(move || {
+        let blob = store.stage_copy(&[Phys::slot(slot)], ident)?;
+        store.make_durable(&[blob.slot])?;
+        Ok(blob.slot)
+    })
+    .await
+    .map_err(Error::internal)?
+    .map_err(super::files::disk_error)
+}
+
+async fn settle(mounted: &Arc<Mounted>, op: OpRow, slot: Uuid, hash: ContentHash, stat: Stat) -> Result<()> {
+    let (drive, actor, old_slot) = (mounted.id, nobody(mounted), op.uuid);
+    mounted
+        .db()
+        .write(move |tx| {
+            Box::pin(async move {
+                let displaced = match op.displaced_version_id {
+                    Some(id) => Some(versions::by_id(tx, id).await?),
+                    None => None,
+                };
+                let known = match &displaced {
+                    Some(version) => version.content_hash()? == hash,
+                    None => false,
+                };
+                if let Some(version) = displaced.as_ref().filter(|_| known) {
+                    versions::seal(tx, version.id, stat.ident, slot).await?;
+                } else {
+                    let mut act = Act::begin(tx, drive, actor, Right::Edit).await?;
+                    let node = displaced.as_ref().and_then(|v| v.node_id).unwrap_or(op.node_id);
+                    keep_strange(&mut act, node, op.displaced_version_id, hash, &stat, slot).await?;
+                    act.finish().await?;
+                }
+                if slot != old_slot {
+                    slots::replace(tx, old_slot, slot).await?;
+                }
+                ops::delete(tx, op.id).await
+            })
+        })
+        .await?;
+    if slot != old_slot {
+        mounted.store.discard(old_slot);
+    }
+    Ok(())
+}
+
+/// The displaced content is not what the catalogue knew: another program had edited the file, and its work is kept.
+async fn keep_strange(
+    act: &mut Act<'_>,
+    node: i64,
+    displaced: Option<i64>,
+    hash: ContentHash,
+    stat: &Stat,
+    slot: Uuid,
+) -> Result<()> {
+    let lineage = nodes::lineage(act.tx, node).await?;
+    let path: DrivePath = crate::catalog::tree::path_of(&lineage).0;
+    let node = lineage.last().ok_or_else(|| Error::internal("a displaced node that is not there"))?;
+    let base = match displaced {
+        Some(id) => {
+            versions::set_lost(act.tx, id).await?;
+            Some(versions::by_id(act.tx, id).await?.content_hash()?)
+        }
+        None => None,
+    };
+    let version = act.keep_external(Some(node).filter(|n| n.is_file()), &path, hash, stat, slot).await?;
+    let current = node.content_hash().filter(|_| !node.is_dead());
+    if current == Some(hash) {
+        return Ok(());
+    }
+    let new = NewConflict {
+        drive_id: act.drive.id,
+        device_id: None,
+        path: &path,
+        base,
+        client: hash,
+        server: ServerSide {
+            hash: current,
+            kind: current.map(|_| Kind::File),
+            modified_at: current.map(|_| node.mtime_ns.div_euclid(1000)),
+        },
+        blocked_by: None,
+        candidate: Some(version),
+        now: act.actor.now,
+    };
+    conflicts::insert(act.tx, &new).await?;
+    act.log(
+        "conflict-opened",
+        &path,
+        &[("client_hash", hash.to_string()), ("by", "another program".to_owned())],
+    )
+    .await
+}

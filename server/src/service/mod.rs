@@ -1,0 +1,28 @@
+//! Use cases: what REST, WebDAV, console and jobs all call. One file per noun.
+
+pub mod act;
+pub mod adopt;
+pub mod agreement;
+pub mod app_passwords;
+pub mod caller;
+pub mod conflicts;
+pub mod content;
+pub mod devices;
+pub mod drives;
+pub mod events;
+pub mod files;
+pub mod history;
+pub mod judge;
+pub mod listing;
+pub mod passwords;
+pub mod placement;
+pub mod recovery;
+pub mod scan;
+pub mod sessions;
+pub mod setup;
+pub mod sync;
+#[cfg(test)]
+mod tests;
+pub mod trash;
+pub mod upload;
+pub mod users;

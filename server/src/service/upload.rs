@@ -1,0 +1,116 @@
+//! Content on its way in over any protocol: staged while it arrives, and checked against what its sender declared before
+//! anything is committed (algorithms A, step 1). What is dropped before it is finished leaves nothing behind.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use holdfast_protocol::ContentHash;
+
+use super::files::{self, Done, Put, PutDone, Who, disk_error};
+use super::placement::Mounted;
+use crate::error::{Error, Kind, Result};
+use crate::store::{Blob, FinishHints, Staged};
+
+/// What a sender said of a content beforehand, and how large it may be.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Declared {
+    /// Bytes.
+    pub size: Option<u64>,
+    /// SHA-256 of them.
+    pub hash: Option<ContentHash>,
+    /// Most bytes that are taken.
+    pub limit: Option<u64>,
+}
+
+/// A content that is arriving.
+pub struct Upload {
+    mounted: Arc<Mounted>,
+    staged: Staged,
+    declared: Declared,
+    received: u64,
+}
+
+impl Upload {
+    /// Makes room for a content; what is known to be too large is refused before its first byte.
+    ///
+    /// # Errors
+    /// 413 beyond the limit, 507 when the drive has not that much room, 503 when it cannot be written.
+    pub async fn begin(mounted: &Arc<Mounted>, declared: Declared) -> Result<Self> {
+        if let Some(size) = declared.size {
+            within(size, declared.limit)?;
+            let (free, _) = mounted.store.free_space().map_err(disk_error)?;
+            if size > free {
+                return Err(Error::new(Kind::NoSpace, "no space is left on the drive"));
+            }
+        }
+        let staged = mounted.store.stage().await.map_err(disk_error)?;
+        Ok(Self { mounted: Arc::clone(mounted), staged, declared, received: 0 })
+    }
+
+    /// Adds the next bytes.
+    ///
+    /// # Errors
+    /// 422 beyond the declared length, 413 beyond the limit, 507 or 503 when they cannot be written.
+    pub async fn write(&mut self, bytes: Bytes) -> Result<()> {
+        self.received += bytes.len() as u64;
+        within(self.received, self.declared.limit)?;
+        if self.declared.size.is_some_and(|size| self.received > size) {
+            return Err(self.other_length());
+        }
+        self.staged.write(bytes).await.map_err(disk_error)
+    }
+
+    /// Ends the content. It is not durable yet: that is the next step, together with the commit.
+    ///
+    /// # Errors
+    /// 422 when length or hash are not the declared ones, 507 or 503 when it cannot be written; then nothing is left.
+    pub async fn finish(self, hints: FinishHints) -> Result<Blob> {
+        if self.declared.size.is_some_and(|size| self.received != size) {
+            return Err(self.other_length());
+        }
+        let blob = self.staged.finish(hints).await.map_err(disk_error)?;
+        match self.declared.hash {
+            Some(hash) if hash != blob.hash => {
+                self.mounted.store.discard(blob.slot);
+                Err(Error::invalid("the content is not what its digest says")
+                    .code("other-digest")
+                    .with("expected_hash", hash.to_string())
+                    .with("actual_hash", blob.hash.to_string()))
+            }
+            _ => Ok(blob),
+        }
+    }
+
+    fn other_length(&self) -> Error {
+        Error::invalid("the content is not as long as was declared")
+            .code("other-length")
+            .with("expected_size", self.declared.size)
+            .with("actual_size", self.received)
+    }
+}
+
+/// Makes a staged content durable and commits it. To be run apart from the request that brought it (algorithms A): once
+/// it was begun it is brought to an end.
+///
+/// # Errors
+/// 507 or 503 when it cannot be made durable, and those of [`files::put`].
+pub async fn commit(mounted: &Arc<Mounted>, who: Who, put: Put) -> Result<Done<PutDone>> {
+    let (store, slot) = (Arc::clone(&mounted.store), put.blob.slot);
+    let durable =
+        tokio::task::spawn_blocking(move || store.make_durable(&[slot])).await.map_err(Error::internal)?;
+    if let Err(error) = durable {
+        mounted.store.discard(slot);
+        return Err(disk_error(error));
+    }
+    files::put(mounted, who, put).await
+}
+
+fn within(size: u64, limit: Option<u64>) -> Result<()> {
+    match limit {
+        Some(limit) if size > limit => {
+            let error = Error::new(Kind::TooLarge, "the file is larger than this server takes");
+            Err(error.code("too-large").with("limit", limit))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,157 @@
+//! The real file system beneath one root: names resolved without leaving it, and the folders remembered that were
+//! changed since they were last made durable.
+
+use std::collections::HashMap;
+use std::io::{self, ErrorKind};
+use std::os::fd::OwnedFd;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use holdfast_disk::stat::{stat_at, stat_of};
+use holdfast_disk::{self as disk, beneath};
+use rustix::fs::{AtFlags, OFlags, RenameFlags};
+use rustix::io::Errno;
+
+use super::Phys;
+use super::seam::Seam;
+use crate::domain::stat::Stat;
+use crate::failpoint;
+
+/// Up to so many folders are synced one by one; beyond, the whole file system is, in one call.
+const FOLDERS: usize = 32;
+
+/// A drive's root folder, held open.
+pub(crate) struct Root {
+    fd: OwnedFd,
+    dev: u64,
+    changed: Mutex<Changed>,
+}
+
+#[derive(Default)]
+struct Changed {
+    folders: HashMap<disk::Ident, OwnedFd>,
+    /// Too many to hold open, or an earlier attempt failed, or an earlier process died: what it changed is seen and not
+    /// yet durable, and a redo finds it done.
+    everything: bool,
+}
+
+impl Root {
+    pub(crate) fn new(fd: OwnedFd) -> io::Result<Self> {
+        let dev = stat_of(&fd)?.dev;
+        let changed = Mutex::new(Changed { folders: HashMap::new(), everything: true });
+        Ok(Self { fd, dev, changed })
+    }
+
+    pub(crate) fn fd(&self) -> &OwnedFd {
+        &self.fd
+    }
+
+    /// The file system the root is on; means something within one run only.
+    pub(crate) fn dev(&self) -> u64 {
+        self.dev
+    }
+
+    /// Opens something beneath the root; a pipe without waiting for its other end.
+    pub(crate) fn open(&self, path: &Phys, flags: OFlags) -> io::Result<OwnedFd> {
+        beneath::open(&self.fd, path.as_str(), flags | OFlags::NOFOLLOW | OFlags::NONBLOCK)
+    }
+
+    pub(crate) fn open_folder(&self, path: &Phys) -> io::Result<OwnedFd> {
+        beneath::open_folder(&self.fd, path.as_str())
+    }
+
+    /// The folder something is in, open, and its name there.
+    pub(crate) fn parent<'p>(&self, path: &'p Phys) -> io::Result<(OwnedFd, &'p str)> {
+        let (folder, name) = path.split().ok_or(Errno::INVAL)?;
+        Ok((beneath::open_folder(&self.fd, folder)?, name))
+    }
+
+    /// As [`Seam::stat`], with all that the disk says.
+    pub(crate) fn lstat(&self, path: &Phys) -> io::Result<Option<disk::Stat>> {
+        let stat = if path.is_root() {
+            stat_of(&self.fd)
+        } else {
+            self.parent(path).and_then(|(folder, name)| stat_at(folder, name))
+        };
+        match stat {
+            Ok(stat) if stat.dev != self.dev => Err(Errno::XDEV.into()),
+            Ok(stat) => Ok(Some(stat)),
+            Err(e) if is_absence(&e) => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Makes all name changes since the last flush durable.
+    pub(crate) fn flush(&self) -> io::Result<()> {
+        let Changed { folders, everything } = std::mem::take(&mut *self.changed());
+        let synced = if everything {
+            self.sync_everything()
+        } else {
+            folders.values().try_for_each(disk::sync::sync_folder)
+        };
+        if synced.is_err() {
+            // A folder that failed to sync says so once; the next attempt must not find a clean slate.
+            self.changed().everything = true;
+        }
+        synced
+    }
+
+    /// Makes all that any program wrote to this file system durable.
+    pub(crate) fn sync_everything(&self) -> io::Result<()> {
+        Ok(rustix::fs::syncfs(&self.fd)?)
+    }
+
+    fn changed(&self) -> MutexGuard<'_, Changed> {
+        self.changed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn touch(&self, folders: impl IntoIterator<Item = OwnedFd>) {
+        let mut changed = self.changed();
+        for folder in folders {
+            if changed.everything {
+                return;
+            }
+            match stat_of(&folder) {
+                Ok(stat) if changed.folders.len() < FOLDERS => {
+                    changed.folders.insert(stat.ident, folder);
+                }
+                Ok(stat) if changed.folders.contains_key(&stat.ident) => {}
+                _ => *changed = Changed { folders: HashMap::new(), everything: true },
+            }
+        }
+    }
+
+    fn rename_with(&self, a: &Phys, b: &Phys, flags: RenameFlags) -> io::Result<()> {
+        let ((folder_a, name_a), (folder_b, name_b)) = (self.parent(a)?, self.parent(b)?);
+        rustix::fs::renameat_with(&folder_a, name_a, &folder_b, name_b, flags)?;
+        self.touch([folder_a, folder_b]);
+        failpoint::hit("place.exchanged");
+        Ok(())
+    }
+}
+
+impl Seam for Root {
+    fn stat(&self, path: &Phys) -> io::Result<Option<Stat>> {
+        Ok(self.lstat(path)?.map(Stat::from))
+    }
+
+    fn exchange(&self, a: &Phys, b: &Phys) -> io::Result<()> {
+        self.rename_with(a, b, RenameFlags::EXCHANGE)
+    }
+
+    fn rename(&self, from: &Phys, to: &Phys) -> io::Result<()> {
+        self.rename_with(from, to, RenameFlags::NOREPLACE)
+    }
+
+    fn remove_folder(&self, path: &Phys) -> io::Result<()> {
+        let (folder, name) = self.parent(path)?;
+        rustix::fs::unlinkat(&folder, name, AtFlags::REMOVEDIR)?;
+        self.touch([folder]);
+        Ok(())
+    }
+}
+
+/// Whether an error says that nothing of that name is there: also when what should be a folder is none.
+pub(crate) fn is_absence(e: &io::Error) -> bool {
+    matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+        || Errno::from_io_error(e) == Some(Errno::LOOP)
+}
