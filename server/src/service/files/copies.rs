@@ -33,7 +33,10 @@ pub async fn copy(mounted: &Arc<Mounted>, who: Who, transfer: Transfer) -> Resul
         }
     }
     let slots: Vec<Uuid> = blobs.iter().map(|(_, blob)| blob.slot).collect();
-    let result = commit_copy(mounted, who, transfer, plan.folders, blobs).await;
+    let result = match make_durable(mounted, &slots).await {
+        Ok(()) => commit_copy(mounted, who, transfer, plan.folders, blobs).await,
+        Err(error) => Err(error),
+    };
     if let Err(error) = &result
         && error.problem_code() != Some(AMBIGUOUS)
     {
@@ -108,7 +111,7 @@ async fn stage_copy(mounted: &Arc<Mounted>, node: &Node) -> Result<Blob> {
     let path = mounted.db().read(move |tx| Box::pin(content::where_is(tx, node_id))).await?.0;
     let (opened, _) = content::open(mounted, &path).await?;
     let expected = opened.hash;
-    let blob = stage_opened(mounted, opened).await?;
+    let blob = copy_opened(mounted, opened).await?;
     if expected.is_some_and(|hash| hash != blob.hash) {
         mounted.store.discard(blob.slot);
         return Err(
@@ -123,16 +126,30 @@ async fn stage_copy(mounted: &Arc<Mounted>, node: &Node) -> Result<Blob> {
 /// # Errors
 /// 507 or 503 when it cannot be copied.
 pub async fn stage_opened(mounted: &Arc<Mounted>, opened: Opened) -> Result<Blob> {
+    let blob = copy_opened(mounted, opened).await?;
+    make_durable(mounted, &[blob.slot]).await.inspect_err(|_| mounted.store.discard(blob.slot))?;
+    Ok(blob)
+}
+
+/// A copy of an opened content in a slot of its own, not durable yet.
+async fn copy_opened(mounted: &Arc<Mounted>, opened: Opened) -> Result<Blob> {
     let store = Arc::clone(&mounted.store);
     tokio::task::spawn_blocking(move || {
         let (places, ident) = opened.source();
-        let blob = store.stage_copy(places, ident)?;
-        store.make_durable(&[blob.slot]).inspect_err(|_| store.discard(blob.slot))?;
-        std::io::Result::Ok(blob)
+        store.stage_copy(places, ident)
     })
     .await
     .map_err(Error::internal)?
     .map_err(disk_error)
+}
+
+/// All of them at once: one wait for the disk, however many they are.
+async fn make_durable(mounted: &Arc<Mounted>, slots: &[Uuid]) -> Result<()> {
+    let (store, slots) = (Arc::clone(&mounted.store), slots.to_vec());
+    tokio::task::spawn_blocking(move || store.make_durable(&slots))
+        .await
+        .map_err(Error::internal)?
+        .map_err(disk_error)
 }
 
 async fn commit_copy(
@@ -152,6 +169,7 @@ async fn commit_copy(
                 let to = &transfer.to;
                 let target = act.resolve(to).await?;
                 let created = target.node.is_none();
+                let mut above_and_it = target.missing;
                 if let Some(there) = &target.node {
                     if !transfer.overwrite || transfer.from.is_beneath(to) {
                         let error = Error::conflict("the target exists already").code("exists");
@@ -159,12 +177,16 @@ async fn commit_copy(
                     }
                     if there.is_folder() || !folders.is_empty() {
                         act.delete(there, to).await?;
+                        above_and_it = 1;
                     }
                 }
                 if target.missing > 1 && !transfer.parents {
                     return Err(no_folder(&to.parent().unwrap_or_else(DrivePath::root)));
                 }
-                let missing = target.missing + folders.len().saturating_sub(1);
+                let missing = match folders.len() {
+                    0 => target.missing.saturating_sub(1),
+                    within => above_and_it + within - 1,
+                };
                 if staged.len() < missing {
                     let error = Error::internal("not enough folders staged").code(NEEDS_FOLDERS);
                     return Err(error.with("folders", u64::try_from(missing).unwrap_or(u64::MAX)));

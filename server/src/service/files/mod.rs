@@ -151,7 +151,10 @@ where
                     slots.iter().for_each(|slot| mounted.store.discard(*slot));
                 }
                 match more.and_then(|n| usize::try_from(n).ok()) {
-                    Some(more) if parents && error.problem_code() == Some(NEEDS_FOLDERS) => needed = more,
+                    // The same number again would never do: then the act counts wrong, and must not go on for ever.
+                    Some(more) if parents && error.problem_code() == Some(NEEDS_FOLDERS) && more > needed => {
+                        needed = more;
+                    }
                     _ => return Err(error),
                 }
             }

@@ -95,7 +95,7 @@ async fn put_in(
     let there = found.node.as_ref().and_then(Node::content_hash);
     if let Some(node) = &found.node
         && there == Some(put.blob.hash)
-        && (node.mtime_ns == put.blob.stat.mtime_ns || who.syncing.is_some())
+        && (node.mtime_ns == put.blob.stat.mtime_ns || who.syncing.is_some() || !put.expect.holds(there))
     {
         // A repeated request, or two with the same content: so it is already.
         if let Some(device) = who.syncing {
