@@ -5,7 +5,7 @@ use sqlx::QueryBuilder;
 use uuid::Uuid;
 
 use super::db::Tx;
-use crate::domain::stat::Ident;
+use crate::domain::stat::{Ident, Stat};
 use crate::error::{Error, Result};
 use crate::{execute, on};
 
@@ -63,6 +63,14 @@ impl Version {
     /// The inode that holds it, wherever that lies now.
     pub fn ident(&self) -> Ident {
         Ident { ino: self.ino.cast_unsigned(), btime_ns: self.btime_ns }
+    }
+
+    /// Whether its bytes, in a file of which `stat` says this, are those that were found to be right (algorithms A, step
+    /// 7). Any other must be hashed before it is used.
+    pub fn vouches_for(&self, stat: &Stat) -> bool {
+        self.sealed
+            && (self.ident(), self.size, self.mtime_ns)
+                == (stat.ident, stat.size.cast_signed(), stat.mtime_ns)
     }
 }
 
@@ -261,6 +269,17 @@ pub async fn seal(tx: &mut Tx, id: i64, ident: Ident, slot: Uuid) -> Result<()> 
     Ok(())
 }
 
+const SET_MTIME: &str = "UPDATE file_versions SET mtime_ns = $2 WHERE id = $1";
+
+/// Says when the file that holds a version was last written, as it says itself; in nanoseconds since 1970.
+///
+/// # Errors
+/// The catalogue's.
+pub async fn set_mtime(tx: &mut Tx, id: i64, mtime_ns: i64) -> Result<()> {
+    execute!(tx, sqlx::query(SET_MTIME).bind(id).bind(mtime_ns))?;
+    Ok(())
+}
+
 const SET_LOST: &str = "UPDATE file_versions SET lost = TRUE, slot = NULL WHERE id = $1";
 
 /// Says that an outside program destroyed a version's bytes.
@@ -355,6 +374,6 @@ pub async fn slot_is_claimed(tx: &mut Tx, slot: Uuid) -> Result<bool> {
 /// Every SQL text of this file, to be prepared on both engines.
 #[cfg(test)]
 pub(super) const STATEMENTS: super::testing::Statements = super::testing::statements! {
-    INSERT, BY_ID, BY_UUID, OF_NODE, HOLDING, SET_SLOT, SEAL, SET_LOST, LOST_BENEATH, RESEEN, PROMOTE,
+    INSERT, BY_ID, BY_UUID, OF_NODE, HOLDING, SET_SLOT, SEAL, SET_MTIME, SET_LOST, LOST_BENEATH, RESEEN, PROMOTE,
     LEAVE_SLOT, LAST_OF_PATH, CLAIMED
 };

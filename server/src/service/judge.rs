@@ -1,6 +1,7 @@
 //! Judges what a placement displaced into its slot: the content the catalogue knew is sealed as a version; anything
 //! else is what another program wrote, and is kept as a version with a conflict (algorithms A, step 7).
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,13 +14,14 @@ use super::placement::Mounted;
 use super::{content, scan};
 use crate::catalog::changes::Actor;
 use crate::catalog::conflicts::{self, NewConflict, ServerSide};
+use crate::catalog::db::AMBIGUOUS;
 use crate::catalog::drives::Right;
 use crate::catalog::nodes::{self, Node};
 use crate::catalog::ops::{self, OpRow};
-use crate::catalog::{slots, versions};
+use crate::catalog::{findings, slots, versions};
 use crate::domain::stat::{EntryKind, Ident, Stat};
 use crate::error::{Error, Result};
-use crate::store::{Judgement, Phys, Seen};
+use crate::store::{Blob, Judgement, LogEntry, Phys, Seen};
 
 /// How often there is a look at what waits.
 const EVERY: Duration = Duration::from_millis(500);
@@ -52,7 +54,11 @@ pub async fn round(mounted: &Arc<Mounted>) -> Result<()> {
         let Some(last) = waiting.last() else { return Ok(()) };
         after = last.id;
         for op in waiting {
-            judge(mounted, op).await?;
+            let slot = op.uuid;
+            if let Err(error) = judge(mounted, op).await {
+                // One that cannot be judged must not keep all behind it waiting.
+                tracing::warn!(drive = %mounted.uuid, %slot, error = ?error, "what was displaced could not be judged, tried again");
+            }
         }
     }
 }
@@ -62,8 +68,11 @@ async fn judge(mounted: &Arc<Mounted>, op: OpRow) -> Result<()> {
     let there = tokio::task::spawn_blocking(move || store.lstat(&slot)).await.map_err(Error::internal)?;
     match there.map_err(super::files::disk_error)? {
         None => nothing_there(mounted, op).await,
-        Some(stat) if stat.kind == EntryKind::Folder => folder_there(mounted, op).await,
-        Some(stat) => file_there(mounted, op, stat).await,
+        Some(stat) => match stat.kind {
+            EntryKind::File => file_there(mounted, op, stat).await,
+            EntryKind::Folder => folder_there(mounted, op).await,
+            EntryKind::Link | EntryKind::Other => thing_there(mounted, op).await,
+        },
     }
 }
 
@@ -136,49 +145,109 @@ async fn strange_folder(mounted: &Arc<Mounted>, lineage: &[Node], slot: Uuid) ->
         .await
 }
 
+/// A symbolic link, a pipe or a device lies there, which another program had put where a file was to be. It has no
+/// content to make a version of: people find it beside the versions, and a finding tells them.
+async fn thing_there(mounted: &Arc<Mounted>, op: OpRow) -> Result<()> {
+    let (id, drive, slot, now) = (op.node_id, mounted.id, op.uuid, mounted.clock().now());
+    // Told first: both may be repeated after a crash in between.
+    mounted
+        .db()
+        .write(move |tx| {
+            Box::pin(async move {
+                let (path, _) = crate::catalog::tree::path_of(&nodes::lineage(tx, id).await?);
+                let detail = format!(
+                    "kept as {slot} in lost-and-found: another program had put it there, and it is no file"
+                );
+                findings::add(tx, drive, Some(id), "lost-and-found", path.as_str(), &detail, now).await
+            })
+        })
+        .await?;
+    let store = Arc::clone(&mounted.store);
+    let kept = tokio::task::spawn_blocking(move || store.keep_lost(slot)).await.map_err(Error::internal)?;
+    kept.map_err(super::files::disk_error)?;
+    nothing_there(mounted, op).await
+}
+
 fn nobody(mounted: &Arc<Mounted>) -> Actor {
     Actor { user_id: None, device_id: None, action: Uuid::new_v4(), now: mounted.clock().now() }
 }
 
 async fn file_there(mounted: &Arc<Mounted>, op: OpRow, stat: Stat) -> Result<()> {
-    // Another name leads to this inode: what is written there must not reach the version.
-    let slot = if stat.nlink > 1 { copy_of(mounted, op.uuid, stat.ident).await? } else { op.uuid };
-    let displaced = op.displaced_version_id;
-    let known = match displaced {
-        Some(id) => {
-            Some(mounted.db().read(move |tx| Box::pin(versions::by_id(tx, id))).await?.content_hash()?)
-        }
-        None => None,
+    if stat.nlink > 1 {
+        // Another name leads to this inode: what is written there must not reach the version.
+        return copy_there(mounted, op, stat.ident).await;
+    }
+    let known = match op.displaced_version_id {
+        Some(id) => mounted.db().read(move |tx| Box::pin(versions::by_id(tx, id))).await?.content_hash()?,
+        None => ContentHash::EMPTY,
     };
-    let seen = Seen::from(&stat);
-    let store = Arc::clone(&mounted.store);
+    let (store, slot, seen) = (Arc::clone(&mounted.store), op.uuid, Seen::from(&stat));
     let judged = tokio::task::spawn_blocking(move || {
-        let own = store.lstat(&Phys::slot(slot))?.map_or(seen, |stat| Seen::from(&stat));
-        let judged = store.seal_check(slot, &own, &known.unwrap_or(ContentHash::EMPTY))?;
-        Ok((judged, store.lstat(&Phys::slot(slot))?))
+        let judged = store.seal_check(slot, &seen, &known)?;
+        // Another program need not have synced what it wrote, and a version must not fade away in a power cut.
+        let synced = match judged {
+            Judgement::Sealed | Judgement::Changed { .. } => store.sync_displaced(slot),
+            Judgement::Busy | Judgement::Absent => Ok(()),
+        };
+        Ok((judged, synced, store.lstat(&Phys::slot(slot))?))
     })
     .await
     .map_err(Error::internal)?
     .map_err(super::files::disk_error)?;
     let (hash, stat) = match judged {
-        (Judgement::Changed { hash, stat }, _) => (hash, stat),
-        (Judgement::Sealed, Some(stat)) => (known.unwrap_or(ContentHash::EMPTY), stat),
-        _ => {
-            if slot != op.uuid {
-                mounted.store.discard(slot);
-            }
-            return Ok(());
+        (Judgement::Sealed | Judgement::Changed { .. }, Err(error), _) => {
+            // After a failed sync the next one may succeed without having written anything (algorithms A).
+            tracing::warn!(drive = %mounted.uuid, %slot, %error, "what was displaced could not be made durable, copied");
+            return copy_there(mounted, op, stat.ident).await;
         }
+        (Judgement::Changed { hash, stat }, ..) => (hash, stat),
+        (Judgement::Sealed, _, Some(stat)) => (known, stat),
+        _ => return Ok(()),
     };
     settle(mounted, op, slot, hash, stat).await
 }
 
-async fn copy_of(mounted: &Arc<Mounted>, slot: Uuid, ident: Ident) -> Result<Uuid> {
+/// Settles an op with a copy of what was displaced, once nobody writes to that any more. The copy has never been anyone
+/// else's, so it need not come to rest itself.
+async fn copy_there(mounted: &Arc<Mounted>, op: OpRow, ident: Ident) -> Result<()> {
+    let (store, slot) = (Arc::clone(&mounted.store), op.uuid);
+    let copied = tokio::task::spawn_blocking(move || -> std::io::Result<Blob> {
+        let place = Phys::slot(slot);
+        if !store.is_quiet(&place)? {
+            return Err(ErrorKind::ResourceBusy.into());
+        }
+        let copy = store.stage_copy(&[place], ident)?;
+        store.make_durable(&[copy.slot]).inspect_err(|_| store.discard(copy.slot))?;
+        Ok(copy)
+    })
+    .await
+    .map_err(Error::internal)?;
+    let copy = match copied {
+        Ok(copy) => copy,
+        // Later: it is being written to, or somebody took it away.
+        Err(error) if matches!(error.kind(), ErrorKind::ResourceBusy | ErrorKind::NotFound) => return Ok(()),
+        Err(error) => return Err(super::files::disk_error(error)),
+    };
+    let entry = LogEntry {
+        epoch: mounted.epoch(),
+        seq: op.seq,
+        op: copy.slot,
+        path: op.path.clone(),
+        hash: Some(copy.hash),
+        time: mounted.clock().now(),
+    };
+    if let Err(error) = settle(mounted, op, copy.slot, copy.hash, copy.stat).await {
+        if error.problem_code() != Some(AMBIGUOUS) {
+            mounted.store.discard(copy.slot);
+        }
+        return Err(error);
+    }
     let store = Arc::clone(&mounted.store);
     tokio::task::spawn_blocking(move || {
-        let blob = store.stage_copy(&[Phys::slot(slot)], ident)?;
-        store.make_durable(&[blob.slot])?;
-        Ok(blob.slot)
+        // A catalogue restored from a backup must find in the log what the old slot's entry told.
+        store.log_append(&[entry])?;
+        store.discard(slot);
+        Ok(())
     })
     .await
     .map_err(Error::internal)?
@@ -201,6 +270,8 @@ async fn settle(mounted: &Arc<Mounted>, op: OpRow, slot: Uuid, hash: ContentHash
                 };
                 if let Some(version) = displaced.as_ref().filter(|_| known) {
                     versions::seal(tx, version.id, stat.ident, slot).await?;
+                    // Another program may have touched it. Only a stat as it is now tells that nobody did since.
+                    versions::set_mtime(tx, version.id, stat.mtime_ns).await?;
                 } else {
                     let mut act = Act::begin(tx, drive, actor, Right::Edit).await?;
                     let node = displaced.as_ref().and_then(|v| v.node_id).unwrap_or(op.node_id);
@@ -213,11 +284,7 @@ async fn settle(mounted: &Arc<Mounted>, op: OpRow, slot: Uuid, hash: ContentHash
                 ops::delete(tx, op.id).await
             })
         })
-        .await?;
-    if slot != old_slot {
-        mounted.store.discard(old_slot);
-    }
-    Ok(())
+        .await
 }
 
 /// The displaced content is not what the catalogue knew: another program had edited the file, and its work is kept.

@@ -69,6 +69,14 @@ impl FolderDrive {
         Ok(())
     }
 
+    /// Makes the content that lies in a slot durable: what another program wrote may be in memory only.
+    ///
+    /// # Errors
+    /// What syncing says; another attempt may say otherwise and prove nothing, so copy the file then.
+    pub fn sync_displaced(&self, slot: SlotId) -> io::Result<()> {
+        Ok(rustix::fs::fsync(self.shared.root.open(&Phys::slot(slot), OFlags::RDONLY)?)?)
+    }
+
     /// Removes a slot that was staged and not committed. What cannot be removed now is found by [`FolderDrive::slots`].
     pub fn discard(&self, slot: SlotId) {
         discard(&self.shared, slot);

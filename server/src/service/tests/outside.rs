@@ -3,6 +3,7 @@
 use super::*;
 use crate::catalog::findings;
 use crate::catalog::testing::both_engines;
+use crate::store::Phys;
 
 both_engines! {
     async fn files_that_were_there_before_the_start_are_adopted(db: Db) {
@@ -50,6 +51,51 @@ both_engines! {
         let history = house.history("a.txt").await;
         assert!(history.contains(&Ok("outside work".to_owned())), "kept as a version: {history:?}");
         assert_eq!(house.read("a.txt").await.unwrap(), "ours again");
+    }
+
+    async fn what_another_name_leads_to_is_kept_apart_from_it_when_it_is_overwritten(db: Db) {
+        let house = House::new(db).await;
+        house.put("a.txt", "linked").await.unwrap();
+        house.settled().await;
+        let other = house.root.with_extension("link");
+        std::fs::hard_link(house.root.join("a.txt"), &other).unwrap();
+        house.put("a.txt", "ours").await.unwrap();
+        house.settled().await;
+        std::fs::write(&other, "scribbled over").unwrap();
+        assert_eq!(house.history("a.txt").await, [Ok("ours".to_owned()), Ok("linked".to_owned())]);
+    }
+
+    async fn a_link_where_a_file_is_put_is_set_aside_and_told(db: Db) {
+        let house = House::new(db).await;
+        house.put("a.txt", "one").await.unwrap();
+        house.settled().await;
+        std::fs::remove_file(house.root.join("a.txt")).unwrap();
+        std::os::unix::fs::symlink("elsewhere", house.root.join("a.txt")).unwrap();
+        house.put("a.txt", "two").await.unwrap();
+        house.settled().await;
+        assert_eq!(house.on_disk("a.txt").unwrap(), "two");
+        let aside = std::fs::read_dir(house.root.join(".holdfast/lost-and-found")).unwrap();
+        let aside: Vec<_> = aside.map(|entry| std::fs::read_link(entry.unwrap().path()).unwrap()).collect();
+        assert_eq!(aside, [std::path::PathBuf::from("elsewhere")]);
+        let drive = house.drive;
+        let told = house.db.read(move |tx| Box::pin(findings::any_open(tx, drive, "lost-and-found"))).await;
+        assert!(told.unwrap());
+    }
+
+    async fn a_version_that_was_touched_in_its_slot_is_looked_at_before_it_is_served(db: Db) {
+        let house = House::new(db).await;
+        house.put("a.txt", "one").await.unwrap();
+        house.put("a.txt", "two").await.unwrap();
+        house.settled().await;
+        let (_, node) = content::open(&house.mounted(), &path("a.txt")).await.unwrap();
+        let all = house.db.read(move |tx| Box::pin(versions::of_node(tx, node.id, i64::MAX, 9))).await.unwrap();
+        assert!(all[1].sealed);
+        let slot = house.root.join(Phys::slot(all[1].slot.unwrap()).as_str());
+        let touch = std::fs::File::options().write(true).open(&slot).unwrap();
+        touch.set_modified(std::time::UNIX_EPOCH).unwrap();
+        assert_eq!(house.history("a.txt").await[1], Ok("one".to_owned()), "touched, not changed");
+        std::fs::write(&slot, "ENO").unwrap();
+        assert!(house.history("a.txt").await[1].is_err(), "other bytes are never served as this version");
     }
 
     async fn a_deleted_folder_takes_along_what_another_program_put_into_it(db: Db) {
