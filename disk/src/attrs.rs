@@ -10,6 +10,7 @@ use crate::stat::stat_of;
 
 const ACCESS_LIST: &str = "system.posix_acl_access";
 const DEFAULT_LIST: &str = "system.posix_acl_default";
+const WINDOWS_LIST: &str = "security.NTACL";
 const SET_GROUP_ID: u32 = 0o2000;
 const NANOS_PER_SEC: i64 = 1_000_000_000;
 
@@ -29,7 +30,8 @@ impl Lost {
     }
 }
 
-/// Gives `to` the owner, group, extended attributes, access list and mode of `from`, as far as the process may.
+/// Gives `to` the owner, group, extended attributes, access list and mode of `from`, as far as the process may. What
+/// would lend the new content rights of its own is left behind: set-id and sticky bits, file capabilities, labels.
 ///
 /// # Errors
 /// What reading `from` or setting the mode of `to` says; what may not be carried over is no error but told as lost.
@@ -44,12 +46,9 @@ pub fn copy(from: impl AsFd, to: impl AsFd) -> io::Result<Lost> {
         lost.owner |= rustix::fs::fchown(to, None, Some(Gid::from_raw(source.st_gid))).is_err();
     }
     lost.xattrs = copy_xattrs(from, to)?;
-    let mut mode = source.st_mode & 0o7777;
-    if lost.owner {
-        // Set-id bits would lend the rights of somebody whom the copy does not belong to.
-        mode &= 0o777;
-    }
-    rustix::fs::fchmod(to, Mode::from_raw_mode(mode))?;
+    // A program that its owner trusted with such rights was the old content; the new one comes from anybody who may
+    // write here, as if by write(2), which takes them away as well.
+    rustix::fs::fchmod(to, Mode::from_raw_mode(source.st_mode & 0o777))?;
     Ok(lost)
 }
 
@@ -95,13 +94,19 @@ pub fn set_mtime(file: impl AsFd, mtime_ns: i64) -> io::Result<()> {
 /// True when something was not carried over.
 fn copy_xattrs(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> io::Result<bool> {
     let mut lost = false;
-    for name in list_xattrs(from)? {
-        match get_xattr(from, &name)? {
-            Some(value) => lost |= set_xattr(to, &name, &value).is_err(),
+    for name in list_xattrs(from)?.iter().filter(|name| is_carried(name)) {
+        match get_xattr(from, name)? {
+            Some(value) => lost |= set_xattr(to, name, &value).is_err(),
             None => lost = true,
         }
     }
     Ok(lost)
+}
+
+/// Of what security modules keep, only the access list of Samba: the rest (capabilities, labels, signatures) speaks for
+/// the bytes that were there, or is given by the system itself.
+fn is_carried(name: &str) -> bool {
+    !name.starts_with("security.") || name == WINDOWS_LIST
 }
 
 fn list_xattrs(file: BorrowedFd<'_>) -> io::Result<Vec<String>> {
@@ -161,16 +166,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_copy_has_the_mode_and_the_attributes_of_its_source() {
+    fn a_copy_has_the_permissions_and_the_attributes_of_its_source_but_none_of_its_powers() {
         let dir = tempfile::tempdir().unwrap();
         let (a, b) =
             (File::create(dir.path().join("a")).unwrap(), File::create(dir.path().join("b")).unwrap());
-        a.set_permissions(fs::Permissions::from_mode(0o4751)).unwrap();
+        a.set_permissions(fs::Permissions::from_mode(0o6751)).unwrap();
+        // cap_setuid=ep, as the kernel keeps it (revision 2); only root may give it away.
+        let powers = [1, 0, 0, 2, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        let empowered = set_xattr(a.as_fd(), "security.capability", &powers).is_ok();
         let kept = set_xattr(a.as_fd(), "user.colour", &[7; 700]).is_ok();
         copy(&a, &b).unwrap();
-        assert_eq!(b.metadata().unwrap().mode() & 0o7777, 0o4751);
+        assert_eq!(b.metadata().unwrap().mode() & 0o7777, 0o751);
+        if empowered {
+            assert_eq!(get_xattr(b.as_fd(), "security.capability").unwrap(), None);
+        }
         if kept {
             assert_eq!(get_xattr(b.as_fd(), "user.colour").unwrap(), Some(vec![7; 700]));
+        }
+    }
+
+    #[test]
+    fn of_what_security_modules_keep_only_an_access_list_is_carried_over() {
+        for name in ["user.colour", ACCESS_LIST, "trusted.x", "security.NTACL"] {
+            assert!(is_carried(name), "{name}");
+        }
+        for name in ["security.capability", "security.selinux", "security.ima"] {
+            assert!(!is_carried(name), "{name}");
         }
     }
 
