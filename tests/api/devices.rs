@@ -103,6 +103,48 @@ both_engines! {
         assert_eq!(laptop.get("/api/devices/phone").await.expect(200)["device_name"], "phone");
     }
 
+    async fn what_a_devices_login_makes_ends_with_the_device(server: Server) {
+        let admin = server.admin().await;
+        on_device(&server, server.username(), server.password(), "phone").await;
+        let laptop = on_device(&server, server.username(), server.password(), "laptop").await;
+        let made = laptop.post("/api/app-passwords", json!({"name": "mail"})).await.expect(201);
+        assert_eq!(made["device_id"], "laptop");
+        let mail = server.client().basic(server.username(), made["password"].as_str().unwrap());
+        assert_eq!(mail.get("/api/me").await.expect(200)["device_id"], "laptop");
+        program(&server, &laptop, "laptop").await;
+        laptop.post("/api/app-passwords", json!({"name": "x", "device_id": "phone"}))
+            .await.expect_problem_named(403, "other-device");
+        admin.delete("/api/devices/laptop").await.expect(204);
+        mail.get("/api/me").await.expect_problem(401);
+        assert_eq!(admin.get("/api/app-passwords").await.expect(200)["items"], json!([]));
+    }
+
+    async fn a_devices_login_manages_no_accounts(server: Server) {
+        let laptop = on_device(&server, server.username(), server.password(), "laptop").await;
+        let (_, member) = server.member().await;
+        let id = member.get("/api/me").await.expect(200)["id"].as_str().unwrap().to_owned();
+        laptop.post("/api/users", json!({"username": "mallory", "password": random_hex(12)}))
+            .await.expect_problem_named(403, "needs-login");
+        laptop.patch(&format!("/api/users/{id}"), json!({"role": "admin"})).await.expect_problem_named(403, "needs-login");
+        laptop.post(&format!("/api/users/{id}/password"), json!({"password": random_hex(12)}))
+            .await.expect_problem_named(403, "needs-login");
+        assert_eq!(laptop.get("/api/users").await.expect(200)["items"].as_array().unwrap().len(), 2);
+        assert_eq!(member.get("/api/me").await.expect(200)["role"], "member");
+    }
+
+    async fn ones_own_password_is_changed_from_a_device_with_the_old_one(server: Server) {
+        let laptop = on_device(&server, server.username(), server.password(), "laptop").await;
+        let elsewhere = server.admin().await;
+        let fresh = random_hex(12);
+        let wrong = json!({"current_password": random_hex(12), "new_password": fresh});
+        laptop.post("/api/me/password", wrong).await.expect_problem_named(403, "wrong-password");
+        let right = json!({"current_password": server.password(), "new_password": fresh});
+        laptop.post("/api/me/password", right).await.expect(204);
+        laptop.get("/api/me").await.expect(200);
+        elsewhere.get("/api/me").await.expect_problem(401);
+        server.client().login(server.username(), &fresh).await.get("/api/me").await.expect(200);
+    }
+
     async fn a_device_name_with_a_slash_is_one_device(server: Server) {
         let laptop = on_device(&server, server.username(), server.password(), "work/laptop 1").await;
         let device = laptop.get("/api/devices/work%2Flaptop%201").await.expect(200);

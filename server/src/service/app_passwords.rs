@@ -34,12 +34,17 @@ pub struct Created {
     pub created_at: i64,
 }
 
-/// Makes one, bound to a registered device if one is named.
+/// Makes one, bound to a registered device if one is named or the caller's login belongs to one: what a device makes
+/// ends with it.
 ///
 /// # Errors
-/// 403 for app passwords, 404 for an unknown device, 409 `too-many`, 422, or the catalogue's.
+/// 403 for app passwords, 403 `other-device`, 404 for an unknown device, 409 `too-many`, 422, or the catalogue's.
 pub async fn create(app: &App, caller: &Caller, name: &str, device_id: Option<String>) -> Result<Created> {
     caller.require_person()?;
+    let device_id = device_id.or_else(|| caller.device.as_ref().map(|device| device.device_id.clone()));
+    if let Some(device_id) = &device_id {
+        super::devices::permits(caller, device_id)?;
+    }
     let name = accounts::device_name(name).map_err(Error::invalid)?;
     let password = secret()?;
     let secret_hash = app.keys.app_password_hash(&normal(&password));

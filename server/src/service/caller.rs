@@ -89,6 +89,22 @@ impl Caller {
         }
     }
 
+    /// What outlives a device's revocation is not made with the device's own credential: whoever holds a lost laptop
+    /// could make it before that.
+    ///
+    /// # Errors
+    /// `needs-login` for an app password and for a login that names a device.
+    pub fn require_unbound(&self) -> Result<()> {
+        self.require_person()?;
+        match &self.device {
+            Some(_) => Err(Error::forbidden(
+                "this login belongs to a device and cannot manage accounts; sign in without device_id",
+            )
+            .code("needs-login")),
+            None => Ok(()),
+        }
+    }
+
     /// An admin, in person.
     ///
     /// # Errors
@@ -98,5 +114,14 @@ impl Caller {
             return Err(Error::forbidden("only an admin may do this").code("needs-admin"));
         }
         self.require_person()
+    }
+
+    /// An admin, in person and not by a device's credential.
+    ///
+    /// # Errors
+    /// For members, app passwords and logins that name a device.
+    pub fn require_unbound_admin(&self) -> Result<()> {
+        self.require_admin()?;
+        self.require_unbound()
     }
 }

@@ -113,10 +113,10 @@ pub(super) fn already_set_up() -> Error {
 /// Makes an account on an admin's word, or on that of whoever may run commands on the server (`actor` is `None`).
 ///
 /// # Errors
-/// 422 for a broken rule, 409 `username-taken`, or the catalogue's.
+/// 403, 422 for a broken rule, 409 `username-taken`, or the catalogue's.
 pub async fn create(app: &App, actor: Option<&Caller>, wanted: Wanted) -> Result<User> {
     if let Some(caller) = actor {
-        caller.require_admin()?;
+        caller.require_unbound_admin()?;
     }
     make(app, wanted, When::Always, actor.map(|caller| caller.user_id)).await
 }
@@ -186,7 +186,7 @@ pub struct Change {
 /// # Errors
 /// 403, 404, 409 `last-admin`, 422, or the catalogue's.
 pub async fn change(app: &App, caller: &Caller, user: Uuid, change: Change) -> Result<User> {
-    caller.require_admin()?;
+    caller.require_unbound_admin()?;
     let (actor, at) = (caller.user_id, app.clock.now());
     let display_name =
         change.display_name.map(|name| accounts::display_name(&name).map_err(Error::invalid)).transpose()?;
@@ -253,13 +253,14 @@ pub async fn rename_self(app: &App, caller: &Caller, display_name: &str) -> Resu
 /// 403, 404, 422, or the catalogue's.
 pub async fn reset_password(app: &App, actor: Option<&Caller>, user: Uuid, password: Secret) -> Result<()> {
     if let Some(caller) = actor {
-        caller.require_admin()?;
+        caller.require_unbound_admin()?;
     }
     let actor = actor.map(|caller| caller.user_id);
     set_password(app, user, password, actor, None).await
 }
 
-/// Sets one's own password; the other logins of the account end, the one that asks stays.
+/// Sets one's own password; the other logins of the account end, the one that asks stays. A login that names a device
+/// may do it, too: it needs the current password, and who knows that can sign in without the device.
 ///
 /// # Errors
 /// 403 `wrong-password`, 422, 429, or the catalogue's.

@@ -19,7 +19,8 @@ use crate::service::caller::Caller;
 pub struct Create {
     /// What its owner calls it.
     name: String,
-    /// A registered device; the secret then speaks for that one alone and ends with it.
+    /// A registered device; the secret then speaks for that one alone and ends with it. A login that belongs to a device
+    /// makes them for that one only, also where none is named.
     device_id: Option<String>,
 }
 
