@@ -20,6 +20,14 @@ both_engines! {
         server.client().post("/api/auth/login", body).await.expect(200);
     }
 
+    async fn a_name_longer_than_any_can_be_is_not_even_looked_at(server: Server) {
+        let padded = format!("{}{}", server.username(), " ".repeat(5000));
+        let body = json!({"username": padded, "password": server.password()});
+        server.client().post("/api/auth/login", body).await.expect_problem_named(401, "wrong-credentials");
+        server.client().basic(&padded, server.password()).get("/api/me").await
+            .expect_problem_named(401, "wrong-credentials");
+    }
+
     async fn a_wrong_password_and_an_unknown_name_are_told_alike(server: Server) {
         let client = server.client();
         let wrong = json!({"username": server.username(), "password": random_hex(12)});

@@ -33,9 +33,20 @@ impl Role {
 /// The pseudo-device that migration 0002 makes (000-20); no client may take its name.
 pub const LEGACY_DEVICE: &str = "legacy_client";
 
+/// Most characters of a user name.
+const LONGEST_NAME: usize = 64;
+/// Most bytes that a character of a stored name takes as it may be typed: a letter and three marks, each of four bytes.
+const WIDEST: usize = 16;
+
 /// The key under which a user name is unique: accounts never differ by case or Unicode form alone.
 pub fn username_key(username: &str) -> String {
     username.trim().nfkc().flat_map(char::to_lowercase).nfkc().collect()
+}
+
+/// The key of a name that somebody signs in with; `None` when it is longer than any name can be written. Folding takes
+/// time and room by the length, and whoever signs in has not proved anything yet.
+pub fn login_key(username: &str) -> Option<String> {
+    (username.len() <= LONGEST_NAME * WIDEST).then(|| username_key(username))
 }
 
 /// A name as it is stored, or why it cannot be one.
@@ -43,7 +54,8 @@ pub fn username_key(username: &str) -> String {
 /// # Errors
 /// A sentence for the public.
 pub fn username(text: &str) -> Result<String, &'static str> {
-    let name = plain(text, 64).ok_or("a user name has 1 to 64 characters and no control characters")?;
+    let name =
+        plain(text, LONGEST_NAME).ok_or("a user name has 1 to 64 characters and no control characters")?;
     // Basic ends the name at the first colon (RFC 7617, section 2); a slash would end a path.
     if name.contains([':', '/', '\\']) {
         return Err("a user name has no colon and no slash");
@@ -93,6 +105,9 @@ pub fn password(text: &str) -> Result<(), &'static str> {
 }
 
 fn plain(text: &str, longest: usize) -> Option<String> {
+    if text.len() > longest * WIDEST {
+        return None;
+    }
     let text: String = text.trim().nfc().collect();
     let fits = (1..=longest).contains(&text.chars().count());
     (fits && !text.chars().any(char::is_control)).then_some(text)
@@ -107,6 +122,14 @@ mod tests {
         assert_eq!(username_key("Ada"), username_key(" aDA "));
         assert_eq!(username_key("e\u{301}va"), username_key("\u{c9}va"));
         assert_ne!(username_key("ada"), username_key("eva"));
+    }
+
+    #[test]
+    fn a_name_is_not_folded_before_its_length_is_known_to_be_possible() {
+        let decomposed = "a\u{323}\u{302}".repeat(64);
+        assert_eq!(login_key(&decomposed), Some("\u{1ead}".repeat(64)));
+        assert_eq!(login_key(&format!("ada{}", " ".repeat(2000))), None);
+        assert!(username(&format!("ada{}", " ".repeat(2000))).is_err());
     }
 
     #[test]

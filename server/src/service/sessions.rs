@@ -106,7 +106,7 @@ pub async fn verify_password(
     username: &str,
     password: Secret,
 ) -> Result<Option<User>> {
-    let key = accounts::username_key(username);
+    let Some(key) = accounts::login_key(username) else { return Ok(None) };
     if key.len() > 256 || password.reveal().len() > 1024 {
         return Ok(None);
     }
@@ -226,7 +226,7 @@ pub async fn bearer(app: &App, token: &str) -> Result<Caller> {
 /// # Errors
 /// 401 `wrong-credentials`, 429, 503, or the catalogue's.
 pub async fn basic(app: &App, address: IpAddr, username: &str, password: Secret) -> Result<Caller> {
-    let key = accounts::username_key(username);
+    let key = accounts::login_key(username).ok_or_else(wrong_credentials)?;
     let now = app.clock.now();
     if super::app_passwords::looks_like_one(password.reveal()) {
         let hash = app.keys.app_password_hash(super::app_passwords::normal(password.reveal()).as_str());
