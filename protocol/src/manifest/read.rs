@@ -89,10 +89,7 @@ impl<'de> Visitor<'de> for ManifestSeed<'_> {
                 "complete" => complete = map.next_value()?,
                 "confirm" => confirm = map.next_value()?,
                 "folders" => folders = map.next_value::<Option<bool>>()?.unwrap_or(false),
-                "accept" => {
-                    let accepted = map.next_value::<Option<Vec<String>>>()?.unwrap_or_default();
-                    moves = accepted.iter().any(|what| what == "move");
-                }
+                "accept" => moves = map.next_value_seed(AcceptSeed)?,
                 _ => {
                     map.next_value::<IgnoredAny>()?;
                 }
@@ -101,6 +98,71 @@ impl<'de> Visitor<'de> for ManifestSeed<'_> {
         let device_id = device_id.ok_or_else(|| A::Error::missing_field("device_id"))?;
         let claims = claims.ok_or_else(|| A::Error::missing_field("file_list"))?;
         Ok(Manifest { device_id, drive, change_token, complete, folders, moves, confirm, claims })
+    }
+}
+
+/// Whether `accept` names moves. Its entries are looked at one by one: a body may be as large as a list of all files.
+struct AcceptSeed;
+
+/// Most entries of `accept`.
+const ACCEPTED: usize = 32;
+
+impl<'de> DeserializeSeed<'de> for AcceptSeed {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+        deserializer.deserialize_option(self)
+    }
+}
+
+impl<'de> Visitor<'de> for AcceptSeed {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of what the client can do")
+    }
+
+    fn visit_none<E: Error>(self) -> Result<bool, E> {
+        Ok(false)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<bool, A::Error> {
+        let (mut moves, mut read) = (false, 0);
+        while let Some(is_move) = list.next_element_seed(IsMove)? {
+            moves |= is_move;
+            read += 1;
+            if read > ACCEPTED {
+                return Err(A::Error::custom(format_args!("accept has at most {ACCEPTED} entries")));
+            }
+        }
+        Ok(moves)
+    }
+}
+
+/// Whether a text is `move`; it is not kept.
+struct IsMove;
+
+impl<'de> DeserializeSeed<'de> for IsMove {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for IsMove {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<bool, E> {
+        Ok(text == "move")
     }
 }
 

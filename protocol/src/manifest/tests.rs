@@ -126,6 +126,20 @@ fn as_many_entries_as_the_limit_are_read_and_not_one_more() {
 }
 
 #[test]
+fn what_a_client_accepts_is_a_short_list() {
+    let with = |accept: &str| {
+        read(&format!(r#"{{"device_id": "x", "accept": {accept}, "file_list": []}}"#)).map(|read| read.moves)
+    };
+    let many = |count: usize| format!("[{} \"move\"]", "\"\", ".repeat(count - 1));
+    assert!(with(&many(32)).unwrap());
+    assert!(matches!(with(&many(33)), Err(ManifestError::Shape(_))));
+    assert!(!with("null").unwrap() && !with("[]").unwrap() && !with(r#"["moves"]"#).unwrap());
+    for bad in ["7", r#""move""#, "[7]", "[null]"] {
+        assert!(matches!(with(bad), Err(ManifestError::Shape(_))), "{bad}");
+    }
+}
+
+#[test]
 fn broken_json_and_wrong_shapes_are_told_apart() {
     let followed = r#"{"device_id": "x", "file_list": []} x"#;
     for body in ["", "{", "nonsense", r#"{"device_id": "x", "file_list": [{"path": "a""#, followed] {
