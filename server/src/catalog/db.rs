@@ -5,14 +5,17 @@
 //! runs under its own savepoint, so one that fails takes nothing else with it; all are answered after the one commit
 //! (algorithms A, Writer). Reads use a pool and see one snapshot.
 
+use std::any::Any;
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::pin::Pin;
 use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
@@ -153,7 +156,9 @@ where
     fn run<'a>(&'a mut self, tx: &'a mut Tx) -> Pin<Box<dyn Future<Output = bool> + Send + 'a>> {
         Box::pin(async move {
             let Some(work) = self.work.take() else { return false };
-            let result = work(tx).await;
+            // One closure's fault must not end the writer, which all others wait for.
+            let whole = AssertUnwindSafe(async { work(tx).await });
+            let result = whole.catch_unwind().await.unwrap_or_else(|panic| Err(panicked(&*panic)));
             let keep = result.is_ok();
             self.result = Some(result);
             keep
@@ -274,7 +279,8 @@ impl Db {
         let (reply, answer) = oneshot::channel();
         let job = Box::new(Job { work: Some(work), result: None, reply });
         self.line.send(job).await.map_err(|_| closed())?;
-        answer.await.map_err(|_| closed())?
+        // Without an answer the writer ended with the job in its hands, perhaps after the commit.
+        answer.await.map_err(|_| closed().code(AMBIGUOUS))?
     }
 
     /// Runs a closure over one snapshot for reading; whatever it wrote is rolled back.
@@ -318,6 +324,14 @@ fn closed() -> Error {
     Error::unavailable("the server is stopping", 5)
 }
 
+/// The error of a closure that panicked; what it says is for the log alone.
+fn panicked(panic: &(dyn Any + Send)) -> Error {
+    let said = panic.downcast_ref::<&str>().copied();
+    let said = said.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or_default();
+    tracing::error!(panic = said, "a write panicked and was rolled back");
+    Error::internal(format!("a write panicked: {said}"))
+}
+
 async fn begin(pools: &Pools) -> Result<Tx, sqlx::Error> {
     Ok(Tx::new(match pools {
         Pools::Sqlite { writer, .. } => Engine::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
@@ -333,7 +347,11 @@ async fn writer(pools: Pools, mut queued: mpsc::Receiver<Box<dyn Queued>>, hook:
         match outcome {
             Ok(committed) => {
                 if let Some(hook) = hook.get() {
-                    hook(committed);
+                    // The commit stands whatever its hearers make of it.
+                    let told = std::panic::catch_unwind(AssertUnwindSafe(|| hook(committed)));
+                    if let Err(panic) = told {
+                        panicked(&*panic);
+                    }
                 }
                 batch.drain(..).for_each(|job| job.answer(Ok(())));
             }
@@ -373,10 +391,12 @@ impl BatchFailure {
     /// What each caller of the batch learns.
     fn told(&self) -> Error {
         let text = self.source.to_string();
-        if text.contains("disk is full") || text.contains("disk full") {
-            return Error::new(Kind::NoSpace, "no space is left for the catalogue").because(text);
-        }
-        let error = Error::unavailable("the catalogue could not be written", 5).because(text);
+        let error = if text.contains("disk is full") || text.contains("disk full") {
+            Error::new(Kind::NoSpace, "no space is left for the catalogue")
+        } else {
+            Error::unavailable("the catalogue could not be written", 5)
+        };
+        let error = error.because(text);
         if self.ambiguous { error.code(AMBIGUOUS) } else { error }
     }
 }
@@ -403,4 +423,40 @@ async fn run_batch(pools: &Pools, batch: &mut [Box<dyn Queued>]) -> Result<Commi
     let committed = tx.commit().await.map_err(|source| BatchFailure { source, ambiguous: true })?;
     crate::failpoint::hit("catalog.after-commit");
     Ok(committed)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test says what it expects by failing")]
+
+    use super::*;
+
+    fn full(ambiguous: bool) -> Error {
+        BatchFailure { source: sqlx::Error::Protocol("database or disk is full".to_owned()), ambiguous }
+            .told()
+    }
+
+    #[test]
+    fn a_full_disk_at_the_commit_leaves_the_outcome_unknown() {
+        assert_eq!((full(true).kind(), full(true).problem_code()), (Kind::NoSpace, Some(AMBIGUOUS)));
+        assert_eq!((full(false).kind(), full(false).problem_code()), (Kind::NoSpace, None));
+    }
+
+    #[tokio::test]
+    async fn a_writer_that_ends_without_an_answer_leaves_the_outcome_unknown() {
+        let (line, mut queued) = mpsc::channel::<Box<dyn Queued>>(1);
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::connect(&format!("sqlite:{}", folder.path().join("c.db").display())).await.unwrap();
+        let db = Db { line, ..db };
+        let writes = db.write(|_| Box::pin(async { Ok(()) }));
+        let (answer, job) = tokio::join!(writes, async {
+            let job = queued.recv().await;
+            drop(queued);
+            job.is_some()
+        });
+        assert!(job);
+        assert_eq!(answer.unwrap_err().problem_code(), Some(AMBIGUOUS));
+        let refused = db.write(|_| Box::pin(async { Ok(()) })).await.unwrap_err();
+        assert_eq!(refused.problem_code(), None, "what was never taken was not written");
+    }
 }

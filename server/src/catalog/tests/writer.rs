@@ -57,6 +57,28 @@ both_engines! {
         assert!(!known(&db, "a").await);
     }
 
+    async fn a_write_that_panics_takes_nothing_else_with_it_and_the_writer_goes_on(db: Db) {
+        let broken = db.write(|tx| Box::pin(async move {
+            settings::get_or_set(tx, "half", "done").await?;
+            std::hint::black_box(None::<()>).unwrap();
+            Ok(())
+        }));
+        let (broken, good) = tokio::join!(broken, put(&db, "good".to_owned(), false));
+        let broken = broken.unwrap_err();
+        assert_eq!((broken.kind(), broken.problem_code()), (Kind::Internal, None));
+        good.unwrap();
+        put(&db, "later".to_owned(), false).await.unwrap();
+        assert!(known(&db, "good").await && known(&db, "later").await);
+        assert!(!known(&db, "half").await);
+    }
+
+    async fn a_hearer_that_panics_takes_no_answer_away(db: Db) {
+        db.on_commit(Box::new(|committed| assert!(committed.events.is_empty(), "a bad hearer")));
+        put(&db, "one".to_owned(), false).await.unwrap();
+        put(&db, "two".to_owned(), false).await.unwrap();
+        assert!(known(&db, "two").await);
+    }
+
     async fn writes_that_wait_together_are_one_commit_and_told_after_it(db: Db) {
         let commits = published(&db);
         let writes = (0..50).map(|number| put(&db, format!("key-{number}"), number == 7));
