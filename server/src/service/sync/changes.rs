@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use holdfast_protocol::manifest::Manifest;
 use holdfast_protocol::plan::Plan;
 use uuid::Uuid;
 
 use super::conflicts::{self, Opening};
-use super::of_caller;
 use super::world::{self, About, Reading, World, blocking};
+use super::{Heard, of_caller};
 use crate::app::App;
 use crate::catalog::db::Tx;
 use crate::catalog::{agreements, drives, sync};
@@ -30,7 +29,9 @@ const TURN: usize = 10_000;
 /// # Errors
 /// 404 for a device or drive that is not the caller's, 403 for a credential of another device, 503 while the drive is
 /// offline (promise P8) or the device itself changes things all the time.
-pub async fn changes(app: &App, caller: &Caller, manifest: Manifest) -> Result<Plan> {
+pub async fn changes(app: &App, caller: &Caller, heard: Heard) -> Result<Plan> {
+    // The turn of a large list is held until the plan is there: what is judged takes more room than what was read.
+    let Heard { manifest, turn: _turn } = heard;
     let device = of_caller(app, caller, &manifest.device_id).await?;
     let drive = app.drives.reach(caller.user_id, manifest.drive.as_deref()).await?.1.id;
     let platform = device.platform.as_deref().map_or(Platform::Posix, Platform::of);

@@ -9,7 +9,7 @@ mod status;
 mod world;
 
 pub use changes::changes;
-pub use reading::{Told, read_manifest};
+pub use reading::{Heard, Told, read_manifest};
 pub use register::{Registering, Registration, register};
 pub use status::{Pending, Status, status};
 

@@ -8,20 +8,41 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 use futures_util::{Stream, StreamExt as _};
 use holdfast_protocol::manifest::{Limits, Manifest, ManifestError};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::error::{Error, Kind, Result};
 
 /// Up to this, a body is gathered before it is read: most are, and gathering takes no thread.
 const GATHERED: usize = 1024 * 1024;
-/// So many larger bodies are read at a time, each by a thread of its own while it arrives; others wait in line.
-const AT_ONCE: usize = 8;
+/// So many larger lists are read and judged at a time, each read by a thread of its own while it arrives; others wait in
+/// line.
+pub(super) const AT_ONCE: usize = 8;
 /// A sender that is silent for so long has gone away.
 const SILENCE: Duration = Duration::from_secs(60);
 /// Pieces that wait for the reading thread.
 const PIECES: usize = 16;
 
 static TURNS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(AT_ONCE)));
+
+/// A place among the few for which much is held in memory at once; the next one's when it is dropped.
+pub type Turn = OwnedSemaphorePermit;
+
+/// Waits for a turn.
+///
+/// # Errors
+/// When the server ends.
+pub(super) async fn turn() -> Result<Turn> {
+    Arc::clone(&TURNS).acquire_owned().await.map_err(Error::internal)
+}
+
+/// A manifest that was read.
+#[derive(Debug)]
+pub struct Heard {
+    /// It.
+    pub manifest: Manifest,
+    /// Of a large one, the turn it was read in: to be held as long as it is.
+    pub turn: Option<Turn>,
+}
 
 /// A body with a manifest, and its limits.
 pub struct Told<S> {
@@ -38,7 +59,7 @@ pub struct Told<S> {
 /// # Errors
 /// 400 for what is no JSON or breaks off, 422 for an entry that is not usable (naming it), 413 beyond a limit, 408 for a
 /// sender that falls silent.
-pub async fn read_manifest<S, E>(told: Told<S>) -> Result<Manifest>
+pub async fn read_manifest<S, E>(told: Told<S>) -> Result<Heard>
 where
     S: Stream<Item = std::result::Result<Bytes, E>> + Send,
     E: std::error::Error + Send + Sync + 'static,
@@ -51,20 +72,20 @@ where
             Some(piece) => gathered.extend_from_slice(&piece),
             None => {
                 let read = move || Manifest::from_slice(&gathered, limits);
-                return tokio::task::spawn_blocking(read).await.map_err(Error::internal)?.map_err(refused);
+                let manifest = tokio::task::spawn_blocking(read).await.map_err(Error::internal)?;
+                return Ok(Heard { manifest: manifest.map_err(refused)?, turn: None });
             }
         }
     }
-    let turn = Arc::clone(&TURNS).acquire_owned().await.map_err(Error::internal)?;
+    let turn = turn().await?;
     let (pieces, arriving) = mpsc::channel(PIECES);
     let reader = std::thread::Builder::new().name("manifest".to_owned());
     let (done, read) = tokio::sync::oneshot::channel();
     let arriving = Arriving { now: gathered.into(), later: arriving };
     let work = move || {
         let manifest = Manifest::from_reader(BufReader::with_capacity(64 * 1024, arriving), limits);
-        drop(turn);
         // Who asked may have gone away.
-        let _ = done.send(manifest);
+        let _ = done.send((manifest, turn));
     };
     reader.spawn(work).map_err(Error::internal)?;
     let failed = loop {
@@ -83,10 +104,10 @@ where
         }
     };
     drop(pieces);
-    let manifest = read.await.map_err(Error::internal)?;
+    let (manifest, turn) = read.await.map_err(Error::internal)?;
     match failed {
         Some(error) => Err(error),
-        None => manifest.map_err(refused),
+        None => Ok(Heard { manifest: manifest.map_err(refused)?, turn: Some(turn) }),
     }
 }
 
@@ -157,5 +178,28 @@ fn refused(error: ManifestError) -> Error {
         ManifestError::Io(source) => {
             Error::malformed("the body could not be read to its end").because(source)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test says what it expects by failing")]
+
+    use super::*;
+
+    async fn heard(padding: usize) -> Heard {
+        let body = format!(r#"{{"device_id": "x", "padding": "{}", "file_list": []}}"#, "p".repeat(padding));
+        let body = futures_util::stream::iter([Ok::<_, io::Error>(Bytes::from(body))]);
+        read_manifest(Told { body, limit: u64::MAX, entries: 1 }).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_large_list_holds_its_turn_until_it_is_let_go() {
+        let small = heard(0).await;
+        assert_eq!(TURNS.available_permits(), AT_ONCE, "a small one needs none");
+        let large = heard(GATHERED).await;
+        assert_eq!(TURNS.available_permits(), AT_ONCE - 1);
+        drop((small, large));
+        assert_eq!(TURNS.available_permits(), AT_ONCE);
     }
 }

@@ -82,6 +82,8 @@ async fn pending(app: &App, about: About, device_id: &str, state: &State) -> Res
         confirm: None,
         claims: PathMap::default(),
     };
+    // All that the drive and the device have is read for it, as for a large list.
+    let _turn = super::reading::turn().await?;
     let Reading::World(world) = world::read(&app.db, about, Arc::new(manifest)).await? else {
         // It has just been told something new.
         return Ok(None);
@@ -94,4 +96,65 @@ async fn pending(app: &App, about: About, device_id: &str, state: &State) -> Res
         deletes: plan.to_delete.len() + plan.deleted_by_client.len(),
         conflicts: decision.conflicts.len(),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test says what it expects by failing")]
+
+    use std::net::{IpAddr, Ipv4Addr};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::config::{Config, Flags, Resolved, Secret};
+    use crate::domain::accounts::Role;
+    use crate::service::sessions::{self, Login};
+    use crate::service::sync::reading::{self, AT_ONCE};
+    use crate::service::users::{self, Wanted};
+
+    #[tokio::test]
+    async fn a_status_waits_for_its_turn_as_a_large_list_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data").to_str().unwrap().to_owned();
+        let environment = move |name: &str| (name == "HOLDFAST_DATA_DIR").then(|| data.clone());
+        let config =
+            Config::from_resolved(&Resolved::gather(&Flags::default(), environment).unwrap()).unwrap();
+        let app = App::open(config, Clock::system()).await.unwrap();
+        let (username, password) = ("ada".to_owned(), Secret::new("correct horse"));
+        let wanted = Wanted {
+            username: username.clone(),
+            display_name: None,
+            password: password.clone(),
+            role: Role::Admin,
+        };
+        users::create(&app, None, wanted).await.unwrap();
+        app.drives.start().await.unwrap();
+        let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let device_id = Some("laptop".to_owned());
+        let login = Login { username, password, device_id, user_agent: None, address };
+        let tokens = sessions::login(&app, login).await.unwrap();
+        let caller = sessions::bearer(&app, &tokens.access).await.unwrap();
+        let device = crate::service::sync::Registering {
+            device_id: "laptop".to_owned(),
+            device_name: None,
+            platform: None,
+            reset: false,
+        };
+        crate::service::sync::register(&app, &caller, device).await.unwrap();
+
+        let mut turns = Vec::new();
+        for _ in 0..AT_ONCE {
+            turns.push(reading::turn().await.unwrap());
+        }
+        let asked = status(&app, &caller, "laptop", None);
+        tokio::pin!(asked);
+        assert!(
+            tokio::time::timeout(Duration::from_secs(2), &mut asked).await.is_err(),
+            "all turns are taken"
+        );
+        turns.pop();
+        assert_eq!(asked.await.unwrap().pending, Some(Pending::default()));
+        app.drives.stop().await;
+    }
 }

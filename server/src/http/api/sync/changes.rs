@@ -25,6 +25,6 @@ pub async fn changes(
         limit: limits.manifest_body,
         entries: usize::try_from(limits.manifest_entries).unwrap_or(usize::MAX),
     };
-    let manifest = sync::read_manifest(told).await?;
-    Ok(Json(sync::changes(&app, &caller, manifest).await?))
+    let heard = sync::read_manifest(told).await?;
+    Ok(Json(sync::changes(&app, &caller, heard).await?))
 }
