@@ -10,6 +10,7 @@ mod events;
 mod limits;
 mod login;
 mod setup;
+mod spelling;
 mod stop;
 mod tokens;
 mod users;

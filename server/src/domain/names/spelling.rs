@@ -4,52 +4,95 @@ use std::collections::HashMap;
 
 use holdfast_protocol::fold_key;
 use holdfast_protocol::manifest::Claims;
+use holdfast_protocol::path::ancestors;
 use holdfast_protocol::path_map::{Full, PathMapBuilder};
 
-/// What a spelling stands for on the server.
+/// What a folded key stands for on the server.
 enum Known<'a> {
-    /// Exactly one path has this folded key.
+    /// Nothing.
+    Never,
+    /// Exactly one path.
     Once(&'a str),
     /// Twins: nobody can say which is meant.
     Several,
 }
 
-/// The claims of a folding device in the server's spelling. A claim is mapped by folded key when that is unique
-/// (algorithms B, "Case/NFC"): one claim and one path that the server has or the device has agreed on. What is new below
-/// a folder goes to that folder in the server's spelling. All else stays as it was given.
+/// The claims of a folding device in the server's spelling; `None` when they are so already. A claim that is not known by
+/// its own name is mapped by folded key when that is unique (algorithms B, "Case/NFC"): one claim and one known path, and
+/// no twins among the folders above. What is new below a folder goes to that folder in the server's spelling. All else
+/// stays as it was given.
+///
+/// `known` are the paths that the server has or the device has agreed on, folders included; `is_known` says the same of
+/// one path.
 ///
 /// # Errors
 /// [`Full`] when the claims have more path text than one collection holds.
-pub fn respell<'a>(claims: &Claims, known: impl Iterator<Item = &'a str>) -> Result<Claims, Full> {
-    let mut by_key: HashMap<String, Known<'a>> = HashMap::new();
-    for path in known {
-        let entry = by_key.entry(fold_key(path)).or_insert(Known::Once(path));
-        if !matches!(entry, Known::Once(first) if *first == path) {
-            *entry = Known::Several;
-        }
+pub fn respell<'a>(
+    claims: &Claims,
+    known: impl Iterator<Item = &'a str>,
+    is_known: impl Fn(&str) -> bool,
+) -> Result<Option<Claims>, Full> {
+    // Most lists are spelled as the server does, and then nothing is folded.
+    let strange: Vec<&str> = claims.iter().map(|(path, _)| path).filter(|path| !is_known(path)).collect();
+    if strange.is_empty() {
+        return Ok(None);
     }
-    let mut spelled: Vec<String> = Vec::with_capacity(claims.len());
-    let mut uses: HashMap<String, u32> = HashMap::with_capacity(claims.len());
-    for (path, _) in claims.iter() {
+    let by_key = among(known, &strange);
+    let mut spelled: HashMap<&str, String> = HashMap::new();
+    let mut uses: HashMap<String, u32> = HashMap::new();
+    for path in strange {
         let spelling = server_spelling(path, &by_key);
         *uses.entry(spelling.clone()).or_default() += 1;
-        spelled.push(spelling);
+        if spelling != path {
+            spelled.insert(path, spelling);
+        }
+    }
+    spelled.retain(|_, spelling| uses.get(spelling) == Some(&1) && claims.get(spelling).is_none());
+    if spelled.is_empty() {
+        return Ok(None);
     }
     let mut mapped = PathMapBuilder::with_capacity(claims.len());
-    for ((path, claim), spelling) in claims.iter().zip(&spelled) {
-        let is_unique =
-            uses.get(spelling) == Some(&1) && (spelling == path || claims.get(spelling).is_none());
-        mapped.push(if is_unique { spelling } else { path }, *claim)?;
+    for (path, claim) in claims.iter() {
+        mapped.push(spelled.get(path).map_or(path, String::as_str), *claim)?;
     }
     // Unique spellings are nobody's own path, and own paths are given once.
-    mapped.finish().map_err(|_| Full)
+    mapped.finish().map(Some).map_err(|_| Full)
+}
+
+/// What the keys of these paths and of the folders above them stand for.
+fn among<'a>(known: impl Iterator<Item = &'a str>, paths: &[&str]) -> HashMap<String, Known<'a>> {
+    let mut by_key = HashMap::new();
+    for path in paths {
+        let key = fold_key(path);
+        for above in ancestors(&key) {
+            if by_key.contains_key(above) {
+                break;
+            }
+            by_key.insert(above.to_owned(), Known::Never);
+        }
+        by_key.insert(key, Known::Never);
+    }
+    for path in known {
+        if let Some(found) = by_key.get_mut(&fold_key(path)) {
+            *found = match found {
+                Known::Never => Known::Once(path),
+                Known::Once(first) if *first == path => Known::Once(path),
+                Known::Once(_) | Known::Several => Known::Several,
+            };
+        }
+    }
+    by_key
 }
 
 fn server_spelling(path: &str, by_key: &HashMap<String, Known<'_>>) -> String {
-    match by_key.get(&fold_key(path)) {
+    let key = fold_key(path);
+    if ancestors(&key).any(|above| matches!(by_key.get(above), Some(Known::Several))) {
+        return path.to_owned();
+    }
+    match by_key.get(&key) {
         Some(Known::Once(spelling)) => (*spelling).to_owned(),
         Some(Known::Several) => path.to_owned(),
-        None => match path.rsplit_once('/') {
+        Some(Known::Never) | None => match path.rsplit_once('/') {
             Some((folder, name)) => format!("{}/{name}", server_spelling(folder, by_key)),
             None => path.to_owned(),
         },
@@ -69,8 +112,9 @@ mod tests {
         for path in claimed {
             claims.push(path, Claim::Held(Value::Folder)).unwrap();
         }
-        let mapped = respell(&claims.finish().unwrap(), known.iter().copied()).unwrap();
-        mapped.iter().map(|(path, _)| path.to_owned()).collect()
+        let claims = claims.finish().unwrap();
+        let mapped = respell(&claims, known.iter().copied(), |path| known.contains(&path)).unwrap();
+        mapped.unwrap_or(claims).iter().map(|(path, _)| path.to_owned()).collect()
     }
 
     #[test]
@@ -81,9 +125,23 @@ mod tests {
     }
 
     #[test]
+    fn a_list_in_the_servers_spelling_is_left_alone() {
+        let mut claims = PathMapBuilder::new();
+        claims.push("readme", Claim::Held(Value::Folder)).unwrap();
+        let claims = claims.finish().unwrap();
+        assert!(respell(&claims, ["readme"].into_iter(), |path| path == "readme").unwrap().is_none());
+        assert!(respell(&claims, ["other"].into_iter(), |path| path == "other").unwrap().is_none());
+    }
+
+    #[test]
     fn twins_are_not_guessed_between() {
         assert_eq!(respelled(&["README"], &["readme", "Readme"]), ["README"]);
         assert_eq!(respelled(&["README", "Readme"], &["readme"]), ["README", "Readme"]);
         assert_eq!(respelled(&["README", "readme"], &["readme"]), ["README", "readme"]);
+        assert_eq!(
+            respelled(&["DOCS/a"], &["DOCS", "Docs", "Docs/A"]),
+            ["DOCS/a"],
+            "nor between their folders"
+        );
     }
 }

@@ -12,9 +12,9 @@ use crate::catalog::db::{Db, Tx};
 use crate::catalog::drives::{self, Drive};
 use crate::catalog::lived::{self, Lived, Wanted};
 use crate::catalog::sync;
-use crate::domain::names::{Platform, Twins};
+use crate::domain::names::{self, Platform, Twins};
 use crate::domain::reconcile::{
-    self, Answer, Decision, Guard, Input, Question, Rows, Sent, ServerNodes, Token, patch,
+    self, Agreed, Answer, Decision, Guard, Input, Question, Row, Rows, Sent, ServerNodes, Token, patch,
 };
 use crate::error::{Error, Result};
 
@@ -35,8 +35,8 @@ pub(super) struct World {
     pub(super) root: i64,
     pub(super) state: State,
     manifest: Arc<Manifest>,
-    /// The whole list a delta stands for; `None`: the manifest's own.
-    patched: Option<Claims>,
+    /// The whole list a delta stands for, names in the server's spelling; `None`: the manifest's own.
+    judged: Option<Claims>,
     token: Token,
     nodes: ServerNodes,
     rows: Rows,
@@ -103,14 +103,19 @@ impl World {
         rows: Rows,
         platform: Platform,
     ) -> std::result::Result<Self, Full> {
-        let patched = match manifest.is_delta() {
-            true => Some(patch::patched(&manifest.claims, &rows)?),
+        // Spelled first: what was claimed before is kept in the server's spelling.
+        let spelled = match platform.folds() {
+            true => spelled(&manifest.claims, &nodes, &rows)?,
             false => None,
         };
-        let obstacles = Obstacles::new(platform, &nodes, patched.as_ref().unwrap_or(&manifest.claims));
+        let judged = match manifest.is_delta() {
+            true => Some(patch::patched(spelled.as_ref().unwrap_or(&manifest.claims), &rows)?),
+            false => spelled,
+        };
+        let obstacles = Obstacles::new(platform, &nodes, judged.as_ref().unwrap_or(&manifest.claims));
         let (wanted, lived) = (Vec::new(), Vec::new());
         let mut world =
-            Self { head, root, state, manifest, patched, token, nodes, rows, obstacles, wanted, lived };
+            Self { head, root, state, manifest, judged, token, nodes, rows, obstacles, wanted, lived };
         world.wanted = world.with_input(|input| {
             let asked = reconcile::ask(input);
             asked.iter().map(|q| Wanted { path: q.path.to_owned(), hash: q.hash }).collect()
@@ -119,7 +124,7 @@ impl World {
     }
 
     fn claims(&self) -> &Claims {
-        self.patched.as_ref().unwrap_or(&self.manifest.claims)
+        self.judged.as_ref().unwrap_or(&self.manifest.claims)
     }
 
     fn with_input<R>(&self, judge: impl FnOnce(&Input<'_>) -> R) -> R {
@@ -187,6 +192,14 @@ impl World {
     pub(super) fn node_at(&self, path: &DrivePath) -> Option<i64> {
         self.nodes.get(path.as_str()).map(|node| node.id)
     }
+}
+
+/// The claims of a device that folds names, in the spelling of what the server has or device and server agreed on.
+fn spelled(claims: &Claims, nodes: &ServerNodes, rows: &Rows) -> std::result::Result<Option<Claims>, Full> {
+    let is_agreed = |row: &Row| matches!(row.agreed, Some(Agreed::Held(_)));
+    let agreed = rows.iter().filter(|(_, row)| is_agreed(row)).map(|(path, _)| path);
+    let known = nodes.iter().map(|(path, _)| path).chain(agreed);
+    names::respell(claims, known, |path| nodes.get(path).is_some() || rows.get(path).is_some_and(is_agreed))
 }
 
 /// Names that the device cannot hold beside what it has.
