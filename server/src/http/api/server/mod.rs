@@ -47,7 +47,18 @@ pub struct Limits {
 }
 
 /// What clients may count on. Only grows.
-const FEATURES: &[&str] = &["accounts", "app-passwords", "devices", "events"];
+const FEATURES: &[&str] = &[
+    "accounts",
+    "app-passwords",
+    "devices",
+    "events",
+    "files",
+    "sync",
+    "conflicts",
+    "history",
+    "trash",
+    "webdav",
+];
 
 /// Tells the name, version, limits and features of this server.
 #[utoipa::path(get, path = "/api/server", tag = "server", responses((status = 200, body = About)))]
