@@ -76,7 +76,7 @@ both_engines! {
         assert_eq!(house.on_disk("a.txt").unwrap(), "two");
         let aside = std::fs::read_dir(house.root.join(".holdfast/lost-and-found")).unwrap();
         let aside: Vec<_> = aside.map(|entry| std::fs::read_link(entry.unwrap().path()).unwrap()).collect();
-        assert_eq!(aside, [std::path::PathBuf::from("elsewhere")]);
+        assert_eq!(aside, [PathBuf::from("elsewhere")]);
         let drive = house.drive;
         let told = house.db.read(move |tx| Box::pin(findings::any_open(tx, drive, "lost-and-found"))).await;
         assert!(told.unwrap());
