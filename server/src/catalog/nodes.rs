@@ -40,7 +40,8 @@ pub struct Node {
     pub current_version_id: Option<i64>,
     /// Highest version number it ever gave.
     pub last_version: i64,
-    /// The slot it lies in while not placed, or once dead.
+    /// The slot it lies in while not placed, or once dead. An unplaced one without a slot lies in the tree, where the
+    /// source of its parked move is.
     pub slot: Option<Uuid>,
     /// Microseconds since 1970: when the server last changed it.
     pub modified_at: i64,
@@ -459,7 +460,7 @@ pub async fn set_named(tx: &mut Tx, id: i64, seq: i64) -> Result<()> {
 
 const SET_STATE: &str = "UPDATE nodes SET state = $2, slot = $3 WHERE id = $1 AND state <> 'dead'";
 
-/// Says that a node is `live` in the tree, or `unplaced` and lying in a slot.
+/// Says that a node is `live` in the tree, or `unplaced` and lying in a slot or elsewhere in the tree.
 ///
 /// # Errors
 /// The catalogue's.

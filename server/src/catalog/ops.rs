@@ -73,6 +73,11 @@ impl OpRow {
         self.hash.as_deref().and_then(|bytes| ContentHash::try_from(bytes).ok())
     }
 
+    /// The version it should displace, and its stat.
+    pub fn displaced_content(&self) -> Option<(Option<i64>, Displaced)> {
+        self.displaced().map(|stat| (self.displaced_version_id, stat))
+    }
+
     /// What it should displace.
     pub fn displaced(&self) -> Option<Displaced> {
         Some(Displaced {
@@ -195,6 +200,50 @@ pub async fn parked_of(tx: &mut Tx, node: i64) -> Result<Vec<OpRow>> {
     Ok(on!(tx, |c| sqlx::query_as(PARKED_OF).bind(node).fetch_all(c).await)?)
 }
 
+const FIND: &str = select!("WHERE id = $1");
+
+/// A placement by its internal key, if it is still there.
+///
+/// # Errors
+/// The catalogue's.
+pub async fn find(tx: &mut Tx, id: i64) -> Result<Option<OpRow>> {
+    Ok(on!(tx, |c| sqlx::query_as(FIND).bind(id).fetch_optional(c).await)?)
+}
+
+const PARKED_ABOUT: &str =
+    select!("WHERE drive_id = $1 AND state = 'parked' AND ino = $2 AND btime_ns = $3 ORDER BY seq LIMIT 1");
+
+/// The parked placement of a drive that is about an inode: what lies there is known, though not under that name.
+///
+/// # Errors
+/// The catalogue's.
+pub async fn parked_about(tx: &mut Tx, drive: i64, ident: Ident) -> Result<Option<OpRow>> {
+    Ok(on!(tx, |c| sqlx::query_as(PARKED_ABOUT)
+        .bind(drive)
+        .bind(ident.ino.cast_signed())
+        .bind(ident.btime_ns)
+        .fetch_optional(c)
+        .await)?)
+}
+
+const DISPLACING: &str = select!(
+    "WHERE drive_id = $1 AND seq > $2 AND state = 'pending' AND displaced_ino = $3 AND displaced_btime_ns = $4 ORDER BY seq LIMIT 1"
+);
+
+/// The first pending placement of a drive after a sequence that should displace an inode.
+///
+/// # Errors
+/// The catalogue's.
+pub async fn displacing(tx: &mut Tx, drive: i64, after: i64, ident: Ident) -> Result<Option<OpRow>> {
+    Ok(on!(tx, |c| sqlx::query_as(DISPLACING)
+        .bind(drive)
+        .bind(after)
+        .bind(ident.ino.cast_signed())
+        .bind(ident.btime_ns)
+        .fetch_optional(c)
+        .await)?)
+}
+
 const ANY_PENDING: &str =
     "SELECT 1 WHERE EXISTS (SELECT 1 FROM ops WHERE drive_id = $1 AND seq > $2 AND state = 'pending')";
 
@@ -272,9 +321,72 @@ pub async fn set_ident_of_node(tx: &mut Tx, node: i64, ident: Ident) -> Result<(
     Ok(())
 }
 
+const SET_DISPLACED: &str = "UPDATE ops SET displaced_version_id = $2, displaced_ino = $3, displaced_btime_ns = $4, \
+     displaced_size = $5, displaced_mtime_ns = $6 WHERE id = $1";
+
+/// Says what a placement should displace.
+///
+/// # Errors
+/// The catalogue's.
+pub async fn set_displaced(tx: &mut Tx, id: i64, displaced: Option<(Option<i64>, Displaced)>) -> Result<()> {
+    let stat = displaced.map(|(_, stat)| stat);
+    execute!(
+        tx,
+        sqlx::query(SET_DISPLACED)
+            .bind(id)
+            .bind(displaced.and_then(|(version, _)| version))
+            .bind(stat.map(|d| d.ident.ino.cast_signed()))
+            .bind(stat.map(|d| d.ident.btime_ns))
+            .bind(stat.map(|d| d.size))
+            .bind(stat.map(|d| d.mtime_ns))
+    )?;
+    Ok(())
+}
+
+const BECOME_DELETION: &str = "UPDATE ops SET kind = 'del', version_id = NULL, path = $2, dst = NULL, hash = NULL, ino = $3, \
+     btime_ns = $4 WHERE id = $1";
+
+/// Makes a placement the deletion of what lies at a path, into the placement's slot.
+///
+/// # Errors
+/// The catalogue's.
+pub async fn become_deletion(tx: &mut Tx, id: i64, path: &str, ident: Ident) -> Result<()> {
+    execute!(
+        tx,
+        sqlx::query(BECOME_DELETION).bind(id).bind(path).bind(ident.ino.cast_signed()).bind(ident.btime_ns)
+    )?;
+    Ok(())
+}
+
+const SET_PATH: &str = "UPDATE ops SET path = $2 WHERE id = $1";
+
+/// Says where what a placement moves lies now.
+///
+/// # Errors
+/// The catalogue's.
+pub async fn set_path(tx: &mut Tx, id: i64, path: &str) -> Result<()> {
+    execute!(tx, sqlx::query(SET_PATH).bind(id).bind(path))?;
+    Ok(())
+}
+
+const GO_ALONG: &str = "UPDATE ops SET path = $3 || substr(path, $4) WHERE drive_id = $1 AND state = 'parked' \
+     AND kind IN ('del', 'mv', 'mvover') AND substr(path, 1, $5) = $2";
+
+/// Says that what lies beneath a folder goes along with it, also what parked placements are about.
+///
+/// # Errors
+/// The catalogue's.
+pub async fn go_along(tx: &mut Tx, drive: i64, from: &str, to: &str) -> Result<()> {
+    // Both engines count characters.
+    let beneath = format!("{from}/");
+    let length = i32::try_from(beneath.chars().count()).unwrap_or(i32::MAX);
+    execute!(tx, sqlx::query(GO_ALONG).bind(drive).bind(beneath).bind(to).bind(length).bind(length))?;
+    Ok(())
+}
+
 /// Every SQL text of this file, to be prepared on both engines.
 #[cfg(test)]
 pub(super) const STATEMENTS: super::testing::Statements = super::testing::statements! {
-    INSERT, PENDING, IN_STATE, PARKED_OF, ANY_PENDING, SET_STATE, SETTLE_NODES, SETTLE_OPS, DROP_DONE,
-    DELETE, SET_DETAIL, SET_IDENT_OF_NODE
+    INSERT, PENDING, IN_STATE, PARKED_OF, FIND, PARKED_ABOUT, DISPLACING, ANY_PENDING, SET_STATE, SETTLE_NODES,
+    SETTLE_OPS, DROP_DONE, DELETE, SET_DETAIL, SET_IDENT_OF_NODE, SET_DISPLACED, BECOME_DELETION, SET_PATH, GO_ALONG
 };

@@ -258,6 +258,17 @@ pub async fn set_slot(tx: &mut Tx, id: i64, slot: Option<Uuid>) -> Result<()> {
     Ok(())
 }
 
+const FOUND: &str = "UPDATE file_versions SET slot = $2, lost = FALSE WHERE id = $1";
+
+/// Says that a version that was thought displaced or destroyed in the tree never left the slot it was staged in.
+///
+/// # Errors
+/// The catalogue's.
+pub async fn found_in_slot(tx: &mut Tx, id: i64, slot: Uuid) -> Result<()> {
+    execute!(tx, sqlx::query(FOUND).bind(id).bind(slot))?;
+    Ok(())
+}
+
 const SEAL: &str = "UPDATE file_versions SET sealed = TRUE, ino = $2, btime_ns = $3, slot = $4 WHERE id = $1";
 
 /// Says that a displaced version's bytes are right, and which inode in which slot holds them.
@@ -374,6 +385,6 @@ pub async fn slot_is_claimed(tx: &mut Tx, slot: Uuid) -> Result<bool> {
 /// Every SQL text of this file, to be prepared on both engines.
 #[cfg(test)]
 pub(super) const STATEMENTS: super::testing::Statements = super::testing::statements! {
-    INSERT, BY_ID, BY_UUID, OF_NODE, HOLDING, SET_SLOT, SEAL, SET_MTIME, SET_LOST, LOST_BENEATH, RESEEN, PROMOTE,
+    INSERT, BY_ID, BY_UUID, OF_NODE, HOLDING, SET_SLOT, FOUND, SEAL, SET_MTIME, SET_LOST, LOST_BENEATH, RESEEN, PROMOTE,
     LEAVE_SLOT, LAST_OF_PATH, CLAIMED
 };

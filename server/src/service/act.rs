@@ -15,6 +15,7 @@ use crate::catalog::ops::{self, Displaced, NewOp};
 use crate::catalog::versions::{self, NewVersion};
 use crate::domain::stat::{Ident, Stat};
 use crate::error::{Error, Kind, Result};
+use crate::service::placement::{self, take_over};
 use crate::store::{Blob, Phys};
 
 /// A folder staged in a slot, waiting to be placed.
@@ -258,13 +259,16 @@ impl<'t> Act<'t> {
     ) -> Result<Written> {
         let name = path.name().ok_or_else(|| Error::conflict("the drive's root is no file"))?;
         let live = nodes::child(self.tx, folder.id, name).await?;
+        let displaced = match &live {
+            Some(node) => self.displace(node, blob.slot).await?.0,
+            None => None,
+        };
         let seq = self.next();
         let created = live.is_none();
         let before = match live {
             Some(node) => node,
             None => self.file_to_fill(folder, name, blob.stat.ident, seq).await?,
         };
-        let displaced = if created { None } else { self.displace(&before, blob.slot).await? };
         let (version, reason) = match origin {
             Origin::New { reason } => (self.version(&before, path, blob, reason).await?, reason),
             Origin::Candidate { version } => {
@@ -335,23 +339,65 @@ impl<'t> Act<'t> {
         nodes::by_id(self.tx, id).await
     }
 
-    /// Says where a node's content will lie once an op has displaced it into `slot`. What was never placed stays in
-    /// its own slot, and its parked placement is void.
-    async fn displace(&mut self, node: &Node, slot: Uuid) -> Result<Option<(Option<i64>, Displaced)>> {
-        if node.state == "unplaced" {
-            for parked in ops::parked_of(self.tx, node.id).await? {
-                ops::delete(self.tx, parked.id).await?;
-            }
-            if let Some(version) = node.current_version_id {
-                versions::set_slot(self.tx, version, node.slot).await?;
-            }
-            return Ok(None);
-        }
-        if let Some(version) = node.current_version_id {
-            versions::set_slot(self.tx, version, Some(slot)).await?;
-        }
+    /// Says where a node's content will lie once an op has displaced it into `slot`: returns what that op displaces, and
+    /// where it lies then. What is unplaced cannot be displaced from its path: in a slot it stays where it is, and from
+    /// elsewhere in the tree an op of its own takes it. Its parked placement is void. To be called before the act's own
+    /// sequence is taken: a drive's head is a change, not such an op.
+    async fn displace(
+        &mut self,
+        node: &Node,
+        slot: Uuid,
+    ) -> Result<(Option<(Option<i64>, Displaced)>, Option<Uuid>)> {
         let stat = Displaced { ident: node.ident(), size: node.size, mtime_ns: node.mtime_ns };
-        Ok(Some((node.current_version_id, stat)))
+        let content = (node.current_version_id, stat);
+        let (displaced, slot) = if node.state != "unplaced" {
+            (Some(content), Some(slot))
+        } else if let Some(from) = take_over(self.tx, node, self.actor.now).await? {
+            let seq = self.next();
+            (None, Some(self.put_away(node, from, Uuid::new_v4(), seq, content).await?))
+        } else {
+            (None, node.slot)
+        };
+        if let Some(version) = node.current_version_id {
+            versions::set_slot(self.tx, version, slot).await?;
+        }
+        Ok((displaced, slot))
+    }
+
+    /// Has what lies at a path put into a slot.
+    async fn put_away(
+        &mut self,
+        node: &Node,
+        from: String,
+        slot: Uuid,
+        seq: i64,
+        content: (Option<i64>, Displaced),
+    ) -> Result<Uuid> {
+        if node.is_folder() {
+            ops::go_along(self.tx, self.drive.id, &from, Phys::slot(slot).as_str()).await?;
+        }
+        let op = NewOp {
+            uuid: slot,
+            drive_id: self.drive.id,
+            seq,
+            kind: "del",
+            node_id: node.id,
+            version_id: None,
+            path: from,
+            dst: None,
+            ident: node.ident(),
+            hash: None,
+            displaced: Some(content),
+            now: self.actor.now,
+        };
+        ops::insert(self.tx, &op).await?;
+        Ok(slot)
+    }
+
+    /// Where a placed node lies: at its path, unless a folder above it waits elsewhere to be moved there.
+    async fn lies_at(&mut self, node: &Node) -> Result<String> {
+        let lineage = nodes::lineage(self.tx, node.id).await?;
+        Ok(placement::lies_at(self.tx, &lineage).await?.as_str().to_owned())
     }
 
     async fn version(&mut self, node: &Node, path: &DrivePath, blob: &Blob, reason: &str) -> Result<i64> {
@@ -380,28 +426,14 @@ impl<'t> Act<'t> {
     /// # Errors
     /// The catalogue's.
     pub async fn delete(&mut self, node: &Node, path: &DrivePath) -> Result<i64> {
-        let seq = self.next();
         let slot = Uuid::new_v4();
-        let displaced = self.displace(node, slot).await?;
-        let lies_in = if displaced.is_some() { Some(slot) } else { node.slot };
-        nodes::set_dead(self.tx, node.id, seq, lies_in, self.actor.now).await?;
-        if displaced.is_some() {
-            let op = NewOp {
-                uuid: slot,
-                drive_id: self.drive.id,
-                seq,
-                kind: "del",
-                node_id: node.id,
-                version_id: None,
-                path: path.as_str().to_owned(),
-                dst: None,
-                ident: node.ident(),
-                hash: None,
-                displaced,
-                now: self.actor.now,
-            };
-            ops::insert(self.tx, &op).await?;
+        let (displaced, lies_in) = self.displace(node, slot).await?;
+        let seq = self.next();
+        if let Some(content) = displaced {
+            let from = self.lies_at(node).await?;
+            self.put_away(node, from, slot, seq, content).await?;
         }
+        nodes::set_dead(self.tx, node.id, seq, lies_in, self.actor.now).await?;
         self.record(seq, "delete", &Side::from(node), node.id).await?;
         let kind = if node.is_folder() { "folder-deleted" } else { "file-deleted" };
         self.log(kind, path, &[]).await?;
@@ -433,12 +465,21 @@ impl<'t> Act<'t> {
                 displaced = self.replace(&target, op_id, to).await?;
             }
         }
+        let waits_in_slot = node.state == "unplaced" && node.slot.is_some();
+        let lies = if node.state == "unplaced" && !waits_in_slot {
+            take_over(self.tx, node, self.actor.now).await?.unwrap_or_else(|| from.as_str().to_owned())
+        } else {
+            self.lies_at(node).await?
+        };
         let seq = self.next();
         nodes::remember_name(self.tx, node, seq).await?;
         nodes::set_place(self.tx, node.id, seq, folder.id, name, node.slot, self.actor.now).await?;
-        if node.state == "unplaced" {
+        if waits_in_slot {
             nodes::set_state(self.tx, node.id, "unplaced", node.slot).await?;
-        } else {
+        } else if lies != to.as_str() {
+            if node.is_folder() {
+                ops::go_along(self.tx, self.drive.id, &lies, to.as_str()).await?;
+            }
             let op = NewOp {
                 uuid: op_id,
                 drive_id: self.drive.id,
@@ -446,7 +487,7 @@ impl<'t> Act<'t> {
                 kind: if displaced.is_some() { "mvover" } else { "mv" },
                 node_id: node.id,
                 version_id: None,
-                path: from.as_str().to_owned(),
+                path: lies,
                 dst: Some(to.as_str().to_owned()),
                 ident: node.ident(),
                 hash: None,
@@ -467,9 +508,8 @@ impl<'t> Act<'t> {
         op: Uuid,
         path: &DrivePath,
     ) -> Result<Option<(Option<i64>, Displaced)>> {
+        let (displaced, lies_in) = self.displace(target, op).await?;
         let seq = self.next();
-        let displaced = self.displace(target, op).await?;
-        let lies_in = if displaced.is_some() { Some(op) } else { target.slot };
         nodes::set_dead(self.tx, target.id, seq, lies_in, self.actor.now).await?;
         self.record(seq, "delete", &Side::from(target), target.id).await?;
         self.log("file-deleted", path, &[("by", "move".to_owned())]).await?;
@@ -484,6 +524,14 @@ impl<'t> Act<'t> {
         let slot = dead.slot.ok_or_else(|| Error::conflict("the deleted folder is no longer kept"))?;
         let name =
             to.name().ok_or_else(|| Error::conflict("nothing can take the place of the drive's root"))?;
+        let mut lies = Phys::slot(slot).as_str().to_owned();
+        for parked in ops::parked_of(self.tx, dead.id).await? {
+            // It has not reached its slot yet.
+            if parked.kind == "del" && parked.uuid == slot {
+                ops::delete(self.tx, parked.id).await?;
+                lies = parked.path;
+            }
+        }
         let seq = self.next();
         nodes::remember_name(self.tx, dead, dead.seq).await?;
         nodes::set_place(self.tx, dead.id, seq, folder.id, name, None, self.actor.now).await?;
@@ -494,7 +542,7 @@ impl<'t> Act<'t> {
             kind: "mv",
             node_id: dead.id,
             version_id: None,
-            path: Phys::slot(slot).as_str().to_owned(),
+            path: lies,
             dst: Some(to.as_str().to_owned()),
             ident: dead.ident(),
             hash: None,

@@ -31,14 +31,20 @@ impl Phys {
         Self(format!("{RESERVED}/versions/{bucket:02x}"))
     }
 
-    /// Reads what [`Phys::as_str`] gave.
+    /// Reads what [`Phys::as_str`] gave, however long: a folder's move makes the paths beneath it longer than any that a
+    /// request may name.
     ///
     /// # Errors
     /// [`PathError`] for anything else, the reserved folder but for slots included.
     pub fn parse(text: &str) -> Result<Self, PathError> {
+        let beneath =
+            |above: Self, names: &str| names.split('/').try_fold(above, |path, name| path.join(name));
+        if text.is_empty() {
+            return Ok(Self::root());
+        }
         let Some(inside) = text.strip_prefix(RESERVED).and_then(|rest| rest.strip_prefix("/versions/"))
         else {
-            return DrivePath::parse(text).map(Self::from);
+            return beneath(Self::root(), text);
         };
         let mut names = inside.splitn(3, '/');
         let (Some(bucket), Some(name)) = (names.next(), names.next()) else {
@@ -48,8 +54,10 @@ impl Phys {
         if slot.0 != format!("{RESERVED}/versions/{bucket}/{name}") {
             return Err(PathError::Reserved);
         }
-        let rest = names.next();
-        rest.map_or(Ok(slot.clone()), |rest| rest.split('/').try_fold(slot, |path, name| path.join(name)))
+        match names.next() {
+            Some(rest) => beneath(slot, rest),
+            None => Ok(slot),
+        }
     }
 
     /// What is of that name in this folder.
@@ -119,6 +127,8 @@ mod tests {
         for path in [Phys::root(), slot.clone(), inside.clone(), Phys::root().join("x").unwrap()] {
             assert_eq!(Phys::parse(path.as_str()).unwrap(), path);
         }
+        let long = vec!["name"; 2000].join("/");
+        assert_eq!(Phys::parse(&long).unwrap().as_str(), long);
         assert_eq!(inside.slot_id(), slot.slot_id());
         assert_eq!(Phys::parse("a/b").unwrap().slot_id(), None);
     }

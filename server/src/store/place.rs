@@ -89,6 +89,9 @@ fn delete<S: Seam>(fs: &S, op: &Op, slot: &Phys) -> io::Result<()> {
 }
 
 fn relocate<S: Seam>(fs: &S, op: &Op, dst: &Phys, slot: &Phys) -> io::Result<()> {
+    if *dst == op.path {
+        return Ok(());
+    }
     for _ in 0..TRIES {
         if is(fs.stat(dst)?, op.ident) {
             return set_aside(fs, op.ident, &op.path, slot);
@@ -112,7 +115,7 @@ fn relocate<S: Seam>(fs: &S, op: &Op, dst: &Phys, slot: &Phys) -> io::Result<()>
 }
 
 fn relocate_over<S: Seam>(fs: &S, op: &Op, dst: &Phys, slot: &Phys) -> io::Result<()> {
-    if fs.stat(slot)?.is_some() {
+    if *dst == op.path || fs.stat(slot)?.is_some() {
         return Ok(());
     }
     if !is(fs.stat(dst)?, op.ident) && is(fs.stat(&op.path)?, op.ident) {

@@ -169,13 +169,21 @@ async fn stage_folders(mounted: &Arc<Mounted>, count: usize) -> Result<Vec<Stage
     let store = Arc::clone(&mounted.store);
     tokio::task::spawn_blocking(move || -> std::io::Result<Vec<StagedFolder>> {
         let mut staged = Vec::with_capacity(count);
-        for _ in 0..count {
-            let (slot, stat) = store.stage_folder(None)?;
-            staged.push(StagedFolder { slot, stat });
+        let mut stage = || -> std::io::Result<()> {
+            for _ in 0..count {
+                let (slot, stat) = store.stage_folder(None)?;
+                staged.push(StagedFolder { slot, stat });
+            }
+            let slots: Vec<Uuid> = staged.iter().map(|s| s.slot).collect();
+            store.make_durable(&slots)
+        };
+        match stage() {
+            Ok(()) => Ok(staged),
+            Err(error) => {
+                staged.iter().for_each(|s| store.discard(s.slot));
+                Err(error)
+            }
         }
-        let slots: Vec<Uuid> = staged.iter().map(|s| s.slot).collect();
-        store.make_durable(&slots)?;
-        Ok(staged)
     })
     .await
     .map_err(Error::internal)?

@@ -31,7 +31,9 @@ pub async fn rename(mounted: &Arc<Mounted>, who: Who, transfer: Transfer) -> Res
         }
     })
     .await?;
-    Ok(Done { value, placed: mounted.placed(seq).await })
+    // What waits in a slot only gets another name; no op tells of it.
+    let waits = value.node.state == "unplaced";
+    Ok(Done { value, placed: mounted.placed(seq).await && !waits })
 }
 
 async fn rename_in(

@@ -15,7 +15,7 @@ impl Mounted {
         self.set_degraded(Some(text)).await;
     }
 
-    /// After a placement that worked, a drive that was degraded takes changes again.
+    /// Once a placement worked or none is left to be done, a drive that was degraded takes changes again.
     pub(super) async fn recovered(&self) {
         let was = self.degraded.lock().is_ok_and(|d| d.is_some());
         if was {
@@ -24,11 +24,8 @@ impl Mounted {
     }
 
     async fn set_degraded(&self, why: Option<&'static str>) {
-        if let Ok(mut held) = self.degraded.lock() {
-            if held.as_deref() == why {
-                return;
-            }
-            *held = why.map(str::to_owned);
+        if self.degraded.lock().is_ok_and(|held| held.as_deref() == why) {
+            return;
         }
         let (drive, now) = (self.id, self.clock.now());
         let told = self
@@ -46,8 +43,16 @@ impl Mounted {
                 })
             })
             .await;
-        if let Err(error) = told {
-            tracing::error!(drive = %self.uuid, %error, "the catalogue could not be told of the drive's state");
+        // Only what the catalogue knows is remembered, so that it is told again with the next attempt.
+        match told {
+            Ok(()) => {
+                if let Ok(mut held) = self.degraded.lock() {
+                    *held = why.map(str::to_owned);
+                }
+            }
+            Err(error) => {
+                tracing::error!(drive = %self.uuid, %error, "the catalogue could not be told of the drive's state");
+            }
         }
     }
 }

@@ -14,11 +14,15 @@ use crate::catalog::db::Db;
 use crate::catalog::drives::Drive;
 use crate::catalog::ops::OpRow;
 use crate::clock::Clock;
+use crate::domain::stat::Ident;
 use crate::store::{FolderDrive, LogEntry};
 
 mod health;
 mod parked;
 mod place;
+
+pub use parked::lies_at;
+pub(in crate::service) use parked::take_over;
 
 /// Most ops between two marks.
 const MARK_EVERY: usize = 256;
@@ -26,6 +30,8 @@ const MARK_EVERY: usize = 256;
 const MARK_WITHIN: Duration = Duration::from_millis(100);
 /// How long an act waits for its first placement before it answers "pending".
 const REPLY_WITHIN: Duration = Duration::from_secs(10);
+/// Most placements remembered as parked; of older ones nobody waits for an answer any more.
+const MOST_PARKED: usize = 4096;
 /// Most paths that wait to be looked at.
 const MOST_HINTS: usize = 10_000;
 /// How often what is parked or degraded is tried again.
@@ -48,6 +54,8 @@ pub struct Mounted {
     attempted: watch::Sender<i64>,
     gate: Mutex<Attempt>,
     degraded: std::sync::Mutex<Option<String>>,
+    /// Sequences of ops that were tried and could not be placed.
+    parked: std::sync::Mutex<BTreeSet<i64>>,
     hints: std::sync::Mutex<BTreeSet<DrivePath>>,
     hinted: Notify,
 }
@@ -79,7 +87,7 @@ enum Note {
     /// It could not be placed: it waits in its slot.
     Parked { op: Box<OpRow>, why: String },
     /// Something lies in its slot that nobody expected there.
-    Unexpected { op: i64 },
+    Unexpected { op: Box<OpRow>, there: Ident },
 }
 
 /// Settings that every mounted drive shares.
@@ -109,6 +117,7 @@ impl Mounted {
             attempted: watch::Sender::new(drive.placed_seq),
             gate: Mutex::new(attempt),
             degraded: std::sync::Mutex::new(drive.degraded.clone()),
+            parked: std::sync::Mutex::default(),
             hints: std::sync::Mutex::default(),
             hinted: Notify::new(),
         }
@@ -155,11 +164,28 @@ impl Mounted {
         self.wake.notify_one();
     }
 
-    /// Waits until the op with a sequence was tried, a bounded time; false: it is still pending.
+    /// Waits until the op with a sequence was tried, a bounded time; false: it is still pending, or could not be placed
+    /// for now.
     pub async fn placed(&self, seq: i64) -> bool {
         let mut attempted = self.attempted.subscribe();
         let reached = attempted.wait_for(|done| *done >= seq);
-        tokio::time::timeout(REPLY_WITHIN, reached).await.is_ok_and(|waited| waited.is_ok())
+        let tried = tokio::time::timeout(REPLY_WITHIN, reached).await.is_ok_and(|waited| waited.is_ok());
+        tried && !self.parked.lock().is_ok_and(|parked| parked.contains(&seq))
+    }
+
+    fn remember_parked(&self, seq: i64) {
+        if let Ok(mut parked) = self.parked.lock() {
+            parked.insert(seq);
+            if parked.len() > MOST_PARKED {
+                parked.pop_first();
+            }
+        }
+    }
+
+    fn forget_parked(&self, seq: i64) {
+        if let Ok(mut parked) = self.parked.lock() {
+            parked.remove(&seq);
+        }
     }
 
     /// How far the placer has got.

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use holdfast_protocol::DrivePath;
 use tokio::time::Instant;
 
-use super::{Attempt, MARK_EVERY, Mounted, Note};
+use super::{Attempt, MARK_EVERY, Mounted, Note, parked};
 use crate::catalog::db::Tx;
 use crate::catalog::ops::{self, OpRow};
-use crate::catalog::{drives, findings, nodes, versions};
+use crate::catalog::{drives, nodes};
 use crate::domain::stat::Ident;
 use crate::error::{Error, Result};
 use crate::failpoint;
@@ -35,11 +35,14 @@ impl Mounted {
                 // Changes without an op, such as adoptions, are on disk by themselves.
                 gate.done = done.max(head);
                 self.attempted.send_replace(gate.done);
+                self.recovered().await;
                 return Ok(());
             }
             for op in pending {
                 if self.needs_mark(gate, &op).await? {
                     self.mark(gate).await?;
+                    // What the mark noted may have changed what the ops after it are about.
+                    break;
                 }
                 let read_anew = self.place_one(gate, op).await?;
                 if gate.tried >= MARK_EVERY {
@@ -59,7 +62,8 @@ impl Mounted {
         if gate.tried == 0 {
             return Ok(false);
         }
-        let (store, op) = (Arc::clone(&self.store), to_place(op)?);
+        let Ok(op) = to_place(op) else { return Ok(true) };
+        let store = Arc::clone(&self.store);
         let needed = if matches!(op.kind, OpKind::Put | OpKind::Mkdir) {
             // Told without a look at the disk.
             store.barrier_before(&op)
@@ -72,20 +76,29 @@ impl Mounted {
 
     /// Tries one op. True: what is still pending must be read anew, for its identities have changed.
     async fn place_one(&self, gate: &mut Attempt, row: OpRow) -> Result<bool> {
-        let op = to_place(&row)?;
-        let store = Arc::clone(&self.store);
-        let outcome = tokio::task::spawn_blocking(move || store.place(&op)).await.map_err(Error::internal)?;
+        let outcome = match to_place(&row) {
+            Ok(op) => {
+                let store = Arc::clone(&self.store);
+                Ok(tokio::task::spawn_blocking(move || store.place(&op)).await.map_err(Error::internal)?)
+            }
+            // It must not stop the line behind it.
+            Err(error) => Err(error),
+        };
         let mut read_anew = false;
         match outcome {
-            Outcome::Degraded(why) => {
+            Err(error) => {
+                tracing::error!(drive = %self.uuid, path = %row.path, error = ?error, "a placement cannot be read");
+                self.waits(gate, &row, "the catalogue's note of it cannot be read".to_owned());
+            }
+            Ok(Outcome::Degraded(why)) => {
                 self.degrade(&why).await;
                 return Err(Error::unavailable("the drive cannot be written", 30).because(why));
             }
-            Outcome::Parked(parked) => {
+            Ok(Outcome::Parked(parked)) => {
                 tracing::warn!(drive = %self.uuid, path = %row.path, error = %parked.error, "a placement waits");
-                gate.notes.push(Note::Parked { op: Box::new(row.clone()), why: parked.why.to_string() });
+                self.waits(gate, &row, parked.why.to_string());
             }
-            Outcome::Done(done) => {
+            Ok(Outcome::Done(done)) => {
                 if let How::Adopted(ident) = done.how {
                     self.adopted_folder(row.node_id, ident).await?;
                     read_anew = true;
@@ -93,8 +106,8 @@ impl Mounted {
                 if matches!(done.how, How::Newcomer(_) | How::Absent) {
                     self.look_at(&self.path_for_people(&row));
                 }
-                if done.in_slot.is_some() && row.displaced().is_none() {
-                    gate.notes.push(Note::Unexpected { op: row.id });
+                if let Some(there) = done.in_slot.filter(|_| row.displaced().is_none()) {
+                    gate.notes.push(Note::Unexpected { op: Box::new(row.clone()), there: there.ident });
                 }
             }
         }
@@ -114,13 +127,18 @@ impl Mounted {
         Ok(read_anew)
     }
 
-    fn path_for_people(&self, row: &OpRow) -> DrivePath {
+    fn waits(&self, gate: &mut Attempt, row: &OpRow, why: String) {
+        self.remember_parked(row.seq);
+        gate.notes.push(Note::Parked { op: Box::new(row.clone()), why });
+    }
+
+    pub(super) fn path_for_people(&self, row: &OpRow) -> DrivePath {
         DrivePath::parse(row.dst.as_deref().unwrap_or(&row.path)).unwrap_or_else(|_| DrivePath::root())
     }
 
     /// A folder that another program had made took the place of a new one: it is the node's from now on, also in ops
     /// that were committed before that was known.
-    async fn adopted_folder(&self, node: i64, ident: Ident) -> Result<()> {
+    pub(super) async fn adopted_folder(&self, node: i64, ident: Ident) -> Result<()> {
         self.db
             .write(move |tx| {
                 Box::pin(async move {
@@ -149,14 +167,17 @@ impl Mounted {
         .map_err(Error::internal)?
         .map_err(|source| Error::unavailable("the drive cannot be written", 30).because(source))?;
         let (drive, seq, notes, now) = (self.id, gate.done, gate.notes.clone(), self.clock.now());
-        self.db
+        let left_behind = self
+            .db
             .write(move |tx| {
                 Box::pin(async move {
+                    let mut left_behind = false;
                     for note in &notes {
-                        note_down(tx, drive, note, now).await?;
+                        left_behind |= note_down(tx, drive, note, now).await?;
                     }
                     ops::settle(tx, drive, seq).await?;
-                    drives::set_placed(tx, drive, seq).await
+                    drives::set_placed(tx, drive, seq).await?;
+                    Ok(left_behind)
                 })
             })
             .await?;
@@ -164,6 +185,9 @@ impl Mounted {
         self.store.marked();
         let done = gate.done;
         *gate = Attempt { done, ..Attempt::default() };
+        if left_behind && let Err(error) = self.try_parked().await {
+            tracing::warn!(drive = %self.uuid, %error, "what is parked could not be tried again");
+        }
         Ok(())
     }
 }
@@ -189,24 +213,15 @@ pub(super) fn to_place(row: &OpRow) -> Result<Op> {
     })
 }
 
-async fn note_down(tx: &mut Tx, drive: i64, note: &Note, now: i64) -> Result<()> {
+/// Tells the catalogue what came of an op. True: something was left where it should not lie, and can be put away now.
+async fn note_down(tx: &mut Tx, drive: i64, note: &Note, now: i64) -> Result<bool> {
     match note {
-        Note::Unexpected { op } => ops::set_detail(tx, *op, "something else was there").await,
-        Note::Parked { op, why } => {
-            let node = nodes::by_id(tx, op.node_id).await?;
-            let superseded =
-                node.is_dead() || (op.version_id.is_some() && op.version_id != node.current_version_id);
-            if superseded {
-                if let Some(version) = op.version_id {
-                    versions::set_slot(tx, version, Some(op.uuid)).await?;
-                }
-                return ops::delete(tx, op.id).await;
+        Note::Unexpected { op, there } => {
+            if !parked::met(tx, op, *there, now).await? {
+                ops::set_detail(tx, op.id, "something else was there").await?;
             }
-            ops::set_state(tx, op.id, "parked", Some(why)).await?;
-            let slot = matches!(op.kind.as_str(), "put" | "mkdir").then_some(op.uuid);
-            nodes::set_state(tx, op.node_id, "unplaced", slot.or(node.slot)).await?;
-            let path = format!("/{}", op.dst.as_deref().unwrap_or(&op.path));
-            findings::add(tx, drive, Some(op.node_id), "unplaced", &path, why, now).await
+            Ok(false)
         }
+        Note::Parked { op, why } => parked::park(tx, drive, op, why, now).await,
     }
 }

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod outside;
+mod parked;
 mod stories;
 
 use std::path::PathBuf;
