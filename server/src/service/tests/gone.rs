@@ -1,6 +1,9 @@
 //! What is gone from the disk is not deleted (promise P8).
 
 use super::*;
+use crate::catalog::db::Tx;
+use crate::catalog::drives;
+use crate::catalog::ops::NewOp;
 use crate::catalog::testing::both_engines;
 use crate::error::Kind;
 
@@ -123,4 +126,51 @@ both_engines! {
         until("it is deleted", || async { house.node("a.txt").await.is_none() }).await;
         assert_eq!(house.read("b.txt").await.unwrap(), "x");
     }
+
+    async fn what_a_recovery_does_not_find_is_missing_and_not_deleted(db: Db) {
+        let house = House::new(db).await;
+        for name in ["a.txt", "b.txt", "c.txt"] {
+            house.put(name, name).await.unwrap();
+        }
+        house.settled().await;
+        let node = house.node("a.txt").await.unwrap();
+        house.drives.stop().await;
+        let drive = house.drive;
+        house.db.write(move |tx| Box::pin(unmarked(tx, drive, node))).await.unwrap();
+        std::fs::remove_file(house.root.join("a.txt")).unwrap();
+        let house = house.restart().await;
+        assert!(house.open_finding("missing").await);
+        house.looked_at("").await;
+        assert_eq!(house.read("a.txt").await.unwrap_err().kind(), Kind::Unavailable);
+        house.looked_at("").await;
+        assert_eq!(house.node("a.txt").await.unwrap().state, "missing");
+        std::fs::write(house.root.join("a.txt"), "a.txt").unwrap();
+        let house = house.restart().await;
+        until("it is there again", || async { house.read("a.txt").await.is_ok_and(|text| text == "a.txt") }).await;
+        until("it counts as there", || async { house.node("a.txt").await.unwrap().state == "live" }).await;
+        let house = house.restart().await;
+        until("the finding is settled", || async { !house.open_finding("missing").await }).await;
+        assert_eq!(house.history("a.txt").await, [Ok("a.txt".to_owned())]);
+    }
+}
+
+/// A placement of a file that was committed and, as far as the catalogue knows, not done: as after a power cut.
+async fn unmarked(tx: &mut Tx, drive: i64, node: Node) -> Result<()> {
+    let head = drives::by_id(tx, drive).await?.unwrap().head_seq + 1;
+    drives::set_head(tx, drive, head).await?;
+    let op = NewOp {
+        uuid: Uuid::new_v4(),
+        drive_id: drive,
+        seq: head,
+        kind: "put",
+        node_id: node.id,
+        version_id: node.current_version_id,
+        path: node.name.clone(),
+        dst: None,
+        ident: node.ident(),
+        hash: node.content_hash(),
+        displaced: None,
+        now: 1,
+    };
+    ops::insert(tx, &op).await
 }
