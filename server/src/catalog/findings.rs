@@ -61,7 +61,40 @@ pub async fn any_open(tx: &mut Tx, drive: i64, kind: &str) -> Result<bool> {
     Ok(found.is_some())
 }
 
+/// A finding that nobody has settled.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Open {
+    /// Internal key.
+    pub id: i64,
+    /// Internal key of the node it is about.
+    pub node_id: Option<i64>,
+    /// The path it is about.
+    pub path: String,
+}
+
+const OPEN: &str = "SELECT id, node_id, path FROM findings WHERE drive_id = $1 AND kind = $2 AND resolved_at IS NULL ORDER BY id";
+
+/// The open findings of a kind about a drive.
+///
+/// # Errors
+/// The catalogue's.
+pub async fn open(tx: &mut Tx, drive: i64, kind: &str) -> Result<Vec<Open>> {
+    Ok(on!(tx, |c| sqlx::query_as(OPEN).bind(drive).bind(kind).fetch_all(c).await)?)
+}
+
+const RESOLVE_ONE: &str =
+    "UPDATE findings SET resolved_at = $2, resolution = $3 WHERE id = $1 AND resolved_at IS NULL";
+
+/// Settles a finding.
+///
+/// # Errors
+/// The catalogue's.
+pub async fn resolve(tx: &mut Tx, id: i64, resolution: &str, now: i64) -> Result<()> {
+    execute!(tx, sqlx::query(RESOLVE_ONE).bind(id).bind(now).bind(resolution))?;
+    Ok(())
+}
+
 /// Every SQL text of this file, to be prepared on both engines.
 #[cfg(test)]
 pub(super) const STATEMENTS: super::testing::Statements =
-    super::testing::statements! { INSERT, RESOLVE, ANY_OPEN };
+    super::testing::statements! { INSERT, RESOLVE, ANY_OPEN, OPEN, RESOLVE_ONE };

@@ -460,7 +460,7 @@ pub async fn set_named(tx: &mut Tx, id: i64, seq: i64) -> Result<()> {
 
 const SET_STATE: &str = "UPDATE nodes SET state = $2, slot = $3 WHERE id = $1 AND state <> 'dead'";
 
-/// Says that a node is `live` in the tree, or `unplaced` and lying in a slot or elsewhere in the tree.
+/// Says that a node is `live` in the tree, `missing` from it, or `unplaced` and lying in a slot or elsewhere in the tree.
 ///
 /// # Errors
 /// The catalogue's.

@@ -223,6 +223,19 @@ pub async fn count(tx: &mut Tx, drive: i64) -> Result<i64> {
     Ok(on!(tx, |c| sqlx::query_scalar(COUNT).bind(drive).fetch_one(c).await)?)
 }
 
+const FILES_PLACED: &str = "WITH RECURSIVE down (id, kind, state) AS (SELECT n.id, n.kind, n.state FROM nodes n WHERE n.id = $1 \
+     UNION ALL SELECT n.id, n.kind, n.state FROM down JOIN nodes n ON n.parent_id = down.id WHERE n.state <> 'dead') \
+     SELECT COUNT(*) FROM down WHERE kind = 'file' AND state = 'live'";
+
+/// How many files there should be on disk beneath a folder (which may be dead itself).
+///
+/// # Errors
+/// The catalogue's.
+pub async fn files_placed(tx: &mut Tx, folder: i64) -> Result<usize> {
+    let count: i64 = on!(tx, |c| sqlx::query_scalar(FILES_PLACED).bind(folder).fetch_one(c).await)?;
+    Ok(usize::try_from(count).unwrap_or(usize::MAX))
+}
+
 const TRASH: &str = concat!(
     "SELECT ",
     columns!("n"),
@@ -240,5 +253,5 @@ pub async fn dead(tx: &mut Tx, drive: i64, before: i64, limit: i64) -> Result<Ve
 /// Every SQL text of this file, to be prepared on both engines.
 #[cfg(test)]
 pub(super) const STATEMENTS: super::testing::Statements = super::testing::statements! {
-    LIVE, STAYS, BENEATH, FILE_BENEATH, COUNT, TRASH
+    LIVE, STAYS, BENEATH, FILE_BENEATH, COUNT, FILES_PLACED, TRASH
 };

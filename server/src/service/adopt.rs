@@ -4,11 +4,12 @@
 
 use holdfast_protocol::{ContentHash, DrivePath};
 
-use super::act::Act;
+use super::act::{Act, StagedFolder};
 use crate::catalog::changes::Side;
 use crate::catalog::nodes::{self, Content, NewNode, Node};
+use crate::catalog::ops::{self, NewOp};
 use crate::catalog::versions::{self, NewVersion};
-use crate::domain::stat::Stat;
+use crate::domain::stat::{Ident, Stat};
 use crate::error::{Error, Result};
 
 /// The reason of versions that another program made (003-23).
@@ -53,7 +54,7 @@ impl Act<'_> {
             if let Some(version) = node.current_version_id {
                 versions::set_ident(self.tx, version, stat.ident).await?;
             }
-            return Ok(());
+            return self.found_again(node).await;
         }
         let seq = self.next();
         if let Some(version) = node.current_version_id {
@@ -62,6 +63,25 @@ impl Act<'_> {
         self.set_external(node, path, hash, stat, seq).await?;
         self.record(seq, "modify", &Side::from(node), node.id).await?;
         self.log("file-changed", path, &[("hash", hash.to_string()), ("reason", EXTERNAL.to_owned())]).await
+    }
+
+    /// What a recovery missed is there again.
+    async fn found_again(&mut self, node: &Node) -> Result<()> {
+        if node.state == "missing" {
+            nodes::set_state(self.tx, node.id, "live", None).await?;
+        }
+        Ok(())
+    }
+
+    /// A folder that another program replaced by one of the same name, as a copy or a restored backup: it is the node's
+    /// from now on, also in ops that were committed before that was known, or a move of it would look for the old one.
+    ///
+    /// # Errors
+    /// The catalogue's.
+    pub async fn adopt_identity(&mut self, folder: &Node, ident: Ident) -> Result<()> {
+        nodes::set_ident(self.tx, folder.id, ident).await?;
+        ops::set_ident_of_node(self.tx, folder.id, ident).await?;
+        self.found_again(folder).await
     }
 
     async fn set_external(
@@ -171,6 +191,37 @@ impl Act<'_> {
         self.record(seq, "delete", &Side::from(node), node.id).await?;
         let kind = if node.is_folder() { "folder-deleted" } else { "file-deleted" };
         self.log(kind, path, &[("reason", EXTERNAL.to_owned())]).await
+    }
+
+    /// A folder that another program removed while something beneath it waits to be placed: it is made again, out of
+    /// one that was staged, for whoever removed it has not seen that.
+    ///
+    /// # Errors
+    /// The catalogue's.
+    pub async fn make_again(&mut self, node: &Node, path: &DrivePath, staged: StagedFolder) -> Result<()> {
+        let parent = node.parent_id.ok_or_else(|| Error::internal("the root was removed"))?;
+        let seq = self.next();
+        nodes::remember_name(self.tx, node, seq).await?;
+        let slot = Some(staged.slot);
+        nodes::set_place(self.tx, node.id, seq, parent, &node.name, slot, self.actor.now).await?;
+        nodes::set_ident(self.tx, node.id, staged.stat.ident).await?;
+        let op = NewOp {
+            uuid: staged.slot,
+            drive_id: self.drive.id,
+            seq,
+            kind: "mkdir",
+            node_id: node.id,
+            version_id: None,
+            path: path.as_str().to_owned(),
+            dst: None,
+            ident: staged.stat.ident,
+            hash: None,
+            displaced: None,
+            now: self.actor.now,
+        };
+        ops::insert(self.tx, &op).await?;
+        self.record(seq, "restore", &Side::from(node), node.id).await?;
+        self.log("folder-restored", path, &[("reason", EXTERNAL.to_owned())]).await
     }
 
     /// A file or folder that another program moved, told by its inode.

@@ -1,14 +1,21 @@
 //! Opens a drive: what was committed and not marked is placed first, then it serves (algorithms A, Recovery).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::content;
 use super::placement::{Mounted, Shared};
+use super::scan::{self, MISSING};
 use crate::catalog::drives::Drive;
-use crate::catalog::{findings, versions};
+use crate::catalog::nodes::{self, Node};
+use crate::catalog::{findings, ops, tree, versions};
 use crate::error::{Error, Result};
-use crate::store::{FolderDrive, LogEntry};
+use crate::store::{FolderDrive, LogEntry, Phys};
+
+/// Most ops read at once.
+const PAGE: i64 = 1000;
 
 /// Opens a drive's root, redoes its pending ops with their marks, and settles slots that nobody knows.
 ///
@@ -23,14 +30,96 @@ pub async fn open(shared: &Shared, drive: &Drive) -> Result<Arc<Mounted>> {
         .map_err(Error::internal)?
         .map_err(|refusal| Error::unavailable(refusal.to_string(), 30))?;
     let mounted = Arc::new(Mounted::new(shared, drive, root_node, store));
+    let touched = touched(&mounted, drive.placed_seq).await?;
     {
         let mut gate =
             mounted.quiet().await.ok_or_else(|| Error::unavailable("it cannot be written now", 30))?;
         mounted.mark(&mut gate).await?;
         mounted.try_parked().await?;
+        verify(&mounted, touched).await?;
     }
     sweep(&mounted).await?;
     Ok(mounted)
+}
+
+/// The nodes that a redo is about: those of what was committed and not marked, and of what waits.
+async fn touched(mounted: &Arc<Mounted>, placed: i64) -> Result<BTreeSet<i64>> {
+    let drive = mounted.id;
+    mounted
+        .db()
+        .read(move |tx| {
+            Box::pin(async move {
+                let (mut touched, mut seq, mut id) = (BTreeSet::new(), placed, 0);
+                loop {
+                    let page = ops::pending(tx, drive, seq, PAGE).await?;
+                    let Some(last) = page.last() else { break };
+                    seq = last.seq;
+                    touched.extend(page.iter().map(|op| op.node_id));
+                }
+                loop {
+                    let page = ops::in_state(tx, drive, "parked", id, PAGE).await?;
+                    let Some(last) = page.last() else { break };
+                    id = last.id;
+                    touched.extend(page.iter().map(|op| op.node_id));
+                }
+                Ok(touched)
+            })
+        })
+        .await
+}
+
+/// After a crash the disk may lack what it had when the server died: that is missing, and a finding tells; it is never
+/// taken for deleted. What another program has put in its place is for the scan to adopt.
+async fn verify(mounted: &Arc<Mounted>, touched: BTreeSet<i64>) -> Result<()> {
+    let placed = mounted
+        .db()
+        .read(move |tx| {
+            Box::pin(async move {
+                let mut placed = Vec::new();
+                for id in touched {
+                    let lineage = nodes::lineage(tx, id).await?;
+                    if let Some(node) =
+                        lineage.last().filter(|node| node.state == "live" && node.slot.is_none())
+                        && tree::is_live(&lineage)
+                    {
+                        placed.push((node.clone(), tree::path_of(&lineage).0, content::physical(&lineage)?));
+                    }
+                }
+                Ok(placed)
+            })
+        })
+        .await?;
+    let store = Arc::clone(&mounted.store);
+    let missing = tokio::task::spawn_blocking(move || {
+        let absent = |place: &Phys, node: &Node| {
+            store.lstat(place).is_ok_and(|stat| stat.is_none_or(|stat| !scan::same_kind(node, &stat)))
+        };
+        placed
+            .into_iter()
+            .filter(|(node, _, place)| absent(place, node))
+            .map(|(node, path, _)| (node.id, path))
+            .collect::<Vec<_>>()
+    })
+    .await
+    .map_err(Error::internal)?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let (drive, now) = (mounted.id, mounted.clock().now());
+    mounted
+        .db()
+        .write(move |tx| {
+            Box::pin(async move {
+                for (node, path) in missing {
+                    tracing::warn!(%path, "missing on the disk after the drive was opened");
+                    nodes::set_state(tx, node, "missing", None).await?;
+                    let detail = "was written shortly before the server stopped, and is not on the disk";
+                    findings::add(tx, drive, Some(node), MISSING, path.as_str(), detail, now).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
 }
 
 /// Slots without a row: what was never placed is an upload that was not committed, and is removed. What was placed once

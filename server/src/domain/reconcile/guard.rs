@@ -1,4 +1,5 @@
-//! Rule 9: a plan that would let too much go needs a person's yes. One guard, one setting, everywhere.
+//! Rule 9: a plan that would let too much go needs a person's yes. One guard, one setting, everywhere: what a device no
+//! longer has is judged by it, and what a disk no longer has.
 
 use holdfast_protocol::plan::{NeedsConfirmation, Plan};
 use holdfast_protocol::{DrivePath, Kind};
@@ -27,13 +28,18 @@ impl Guard {
     pub fn withholds(self, files: usize, held: usize) -> bool {
         files > self.files.max(held.saturating_mul(self.percent) / 100)
     }
+
+    /// Whether all that is gone looks like a lost disk, which may be small: at least two files, and none is left.
+    pub fn seems_lost(self, files: usize, some_left: bool) -> bool {
+        files >= 2 && !some_left
+    }
 }
 
 /// Withholds the deletions and the uploads at `reverts` (sorted) if there are too many of them, or if the device seems
 /// to have lost its disk: it claims none of at least two agreed files, and a lost disk is small, too.
 pub(super) fn apply(input: &Input<'_>, held: Held, reverts: &[DrivePath], plan: &mut Plan) {
     let files = plan.deleted_by_client.iter().filter(|entry| entry.kind == Kind::File).count();
-    let lost = files >= 2 && !held.some_claimed;
+    let lost = input.guard.seems_lost(files, held.some_claimed);
     if !lost && !input.guard.withholds(files + reverts.len(), held.files) {
         return;
     }

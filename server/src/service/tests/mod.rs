@@ -2,9 +2,11 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at what it did not expect")]
 
 mod accounts;
+mod gone;
 mod outside;
 mod parked;
 mod stories;
+mod waiting;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -20,8 +22,9 @@ use super::files::{Expect, Put, PutDone, Transfer, Who};
 use super::placement::{Mounted, Shared};
 use super::{content, drives, files};
 use crate::catalog::db::Db;
+use crate::catalog::nodes::{self, Node};
 use crate::catalog::users::{self, NewUser};
-use crate::catalog::{ops, versions};
+use crate::catalog::{findings, ops, tree, versions};
 use crate::clock::Clock;
 use crate::domain::accounts::Role;
 use crate::error::Result;
@@ -143,6 +146,33 @@ impl House {
 
     fn on_disk(&self, at: &str) -> Option<String> {
         std::fs::read_to_string(self.root.join(at)).ok()
+    }
+
+    /// The live node at a path.
+    async fn node(&self, at: &str) -> Option<Node> {
+        let (root, at) = (self.mounted().root_node, path(at));
+        let found =
+            self.db.read(move |tx| Box::pin(async move { nodes::resolve(tx, root, &at).await })).await;
+        found.unwrap().node
+    }
+
+    /// How many files and folders are not deleted.
+    async fn count(&self) -> i64 {
+        let drive = self.drive;
+        self.db.read(move |tx| Box::pin(tree::count(tx, drive))).await.unwrap()
+    }
+
+    async fn open_finding(&self, kind: &'static str) -> bool {
+        let drive = self.drive;
+        self.db.read(move |tx| Box::pin(findings::any_open(tx, drive, kind))).await.unwrap()
+    }
+
+    /// Waits until the scanner has looked at a folder once more: it finds a file that is made there now.
+    async fn looked_at(&self, folder: &str) {
+        let name = format!("{folder}{}", Uuid::new_v4());
+        std::fs::write(self.root.join(&name), "a sign").unwrap();
+        self.mounted().look_at(&path(&name));
+        until("the scanner has looked", || async { self.node(&name).await.is_some() }).await;
     }
 
     /// Waits until nothing is left to be placed, marked or judged.
