@@ -67,8 +67,11 @@ fn is_json(headers: &HeaderMap) -> Result<(), Problem> {
 /// Those two.
 pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     use serde_json::error::Category;
+    // A number in the place of an enum's name counts as a fault of syntax, too.
+    let is_json = || serde_json::from_slice::<serde_json::Value>(body).is_ok();
     serde_json::from_slice(body).map_err(|error| match error.classify() {
         Category::Data => Error::invalid(format!("the body does not fit: {error}")).into(),
+        Category::Syntax if is_json() => Error::invalid(format!("the body does not fit: {error}")).into(),
         Category::Syntax | Category::Eof | Category::Io => {
             Error::malformed(format!("the body is not JSON: {error}")).into()
         }
