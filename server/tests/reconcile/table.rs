@@ -384,6 +384,20 @@ fn a_file_in_the_place_of_a_folder_above_blocks() {
 }
 
 #[test]
+fn empty_folders_of_the_client_give_way_to_a_file_whether_they_were_agreed_or_not() {
+    let bench = Bench::new()
+        .server("e", file(1), 3)
+        .claims("e", Value::Folder)
+        .claims("e/f", Value::Folder)
+        .claims("e/f/g", Value::Folder)
+        .sent(|sent| sent.folders = true);
+    assert_eq!(bench.steps(), ["delete /e/f/g", "delete /e/f", "download modify /e"]);
+    let mut bench = bench;
+    bench.claims.insert("e/f/g/locked".to_owned(), Claim::Unreadable);
+    assert!(!bench.steps().iter().any(|step| step.starts_with("delete")), "{:?}", bench.steps());
+}
+
+#[test]
 fn what_the_device_could_not_read_is_left_alone_with_all_beneath() {
     let mut bench = Bench::new()
         .agreed("d", Value::Folder, 3)

@@ -115,7 +115,9 @@ fn folder<'a>(view: &View<'_>, case: &Case<'a>, server: Option<Value>) -> Verdic
     } else if agreed == Some(Agreed::Held(Value::Folder)) {
         Verdict::Delete
     } else if view.blocked_by(case.path).is_some() {
-        Verdict::Nothing
+        // Rule 4 on the client's side: folders with nothing but folders beneath give way to the server's file. Without this
+        // one that was never agreed would keep the client from taking the file, plan after plan.
+        if view.claims_only_folders(case.path) { Verdict::Delete } else { Verdict::Nothing }
     } else {
         Verdict::Upload { action: Action::Add, expect: None, resurrects: false, revert: false }
     }

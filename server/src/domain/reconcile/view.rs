@@ -75,6 +75,14 @@ impl<'a> View<'a> {
         self.files_beneath(folder).next().is_some()
     }
 
+    /// The device lists nothing but folders beneath a folder.
+    pub(super) fn claims_only_folders(&self, folder: &str) -> bool {
+        self.input
+            .claims
+            .beneath(folder)
+            .all(|(_, claim)| matches!(claim, Claim::Held(Value::Folder) | Claim::Deleted))
+    }
+
     fn files_beneath(&self, folder: &str) -> impl Iterator<Item = &str> {
         self.input.nodes.beneath(folder).filter(|(_, node)| !node.value.is_folder()).map(|(path, _)| path)
     }
