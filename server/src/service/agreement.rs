@@ -161,6 +161,7 @@ pub async fn open_conflict_with_bytes(
         Some(Stored::File(hash)) => Some(hash),
         _ => None,
     };
+    let blocked_by = blocking(path, found);
     let new = NewConflict {
         drive_id: act.drive.id,
         device_id: Some(device),
@@ -168,7 +169,7 @@ pub async fn open_conflict_with_bytes(
         base,
         client: blob.hash,
         server: server_side(found),
-        blocked_by: None,
+        blocked_by: blocked_by.as_deref(),
         candidate: Some(candidate),
         now: act.actor.now,
     };
@@ -198,6 +199,13 @@ pub fn server_side(found: &Resolved) -> ServerSide {
         kind: node.map(|node| node.value.kind()),
         modified_at: node.map(|node| node.modified_at_ns.div_euclid(1000)),
     }
+}
+
+/// The path of the file that stands where a path needs a folder.
+pub fn blocking(path: &DrivePath, there: &Resolved) -> Option<String> {
+    let depth = there.above.iter().position(|node| !node.is_folder())?;
+    let names: Vec<&str> = path.components().take(depth).collect();
+    Some(names.join("/"))
 }
 
 /// Keeps a staged content as a candidate: found by its slot, not yet part of any history.
@@ -247,7 +255,7 @@ pub async fn promote(tx: &mut Tx, root: i64, path: &DrivePath, version: i64, now
     Ok(())
 }
 
-/// The file that a version kept for a path belongs to, if any file ever was there.
+/// The file that a version kept for a path belongs to: the live one there, else the one that died there last.
 ///
 /// # Errors
 /// The catalogue's.
@@ -259,6 +267,10 @@ pub async fn file_for_version(tx: &mut Tx, root: i64, path: &DrivePath) -> Resul
     let mut latest: Option<Node> = None;
     for id in tree::ever_at(tx, root, path).await? {
         let node = nodes::by_id(tx, id).await?;
+        // One that lives on elsewhere has a history of its own there.
+        if tree::is_live(&nodes::lineage(tx, id).await?) {
+            continue;
+        }
         if node.is_file() && latest.as_ref().is_none_or(|found| found.seq < node.seq) {
             latest = Some(node);
         }

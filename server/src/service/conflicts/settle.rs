@@ -172,7 +172,7 @@ async fn refresh(
         (_, Some(Agreed::Held(value))) => value.hash(),
         (_, _) => None,
     };
-    let blocked_by = blocking(path, there);
+    let blocked_by = agreement::blocking(path, there);
     let new = NewConflict {
         drive_id: conflict.drive_id,
         device_id: conflict.device_id,
@@ -223,27 +223,20 @@ async fn put_beside(
 async fn free_name(act: &mut Act<'_>, conflict: &Conflict, path: &DrivePath) -> Result<DrivePath> {
     let device = conflict.device.as_deref().unwrap_or(ANOTHER_PROGRAM);
     let (mut taken, mut files) = (HashSet::new(), HashSet::new());
-    files.extend(blocking(path, &act.resolve(path).await?));
+    files.extend(agreement::blocking(path, &act.resolve(path).await?));
     for _ in 0..MOST_COPIES {
         let name = conflict_copy(path, device, |at| taken.contains(at), |at| files.contains(at));
         let Some(name) = name else { break };
         let there = act.resolve(&name).await?;
         if there.node.is_some() {
             taken.insert(name.as_str().to_owned());
-        } else if let Some(file) = blocking(&name, &there) {
+        } else if let Some(file) = agreement::blocking(&name, &there) {
             files.insert(file);
         } else {
             return Ok(name);
         }
     }
     Err(Error::conflict("no name is free for a copy beside this file").with("path", path.to_string()))
-}
-
-/// The path of the file that stands where a path needs a folder.
-fn blocking(path: &DrivePath, there: &Found) -> Option<String> {
-    let depth = there.above.iter().position(|node| !node.is_folder())?;
-    let names: Vec<&str> = path.components().take(depth).collect();
-    Some(names.join("/"))
 }
 
 /// Another program's content becomes current again: a restore.
