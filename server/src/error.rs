@@ -43,6 +43,8 @@ pub enum Kind {
     Internal,
     /// Not now: a drive is offline, the server drains, or a queue is full (503).
     Unavailable,
+    /// It lies on another server, or in another drive, which this one does not reach for (502; RFC 4918, section 9.9.4).
+    Elsewhere,
     /// No room to keep it (507).
     NoSpace,
 }

@@ -1,6 +1,6 @@
 //! What an address of the network drive means: `/dav/`, `/dav/<drive>/<path>`, `/dav/by-id/<uuid>/<path>`.
 
-use holdfast_protocol::{DrivePath, fold_key};
+use holdfast_protocol::DrivePath;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use uuid::Uuid;
 
@@ -68,16 +68,6 @@ impl Place {
         Ok(Self::Inside { drive, by_id, path: path_in(&rest.join("/"))? })
     }
 
-    /// Whether two addresses lead into one drive under one name.
-    pub fn same_drive(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Inside { drive: one, .. }, Self::Inside { drive: two, .. }) => {
-                fold_key(one) == fold_key(two)
-            }
-            _ => false,
-        }
-    }
-
     /// The address of a path in this drive, percent-encoded and without the prefix.
     pub fn address_of(&self, path: &DrivePath) -> String {
         let mut address = String::new();
@@ -87,7 +77,7 @@ impl Place {
                 address.push_str(BY_ID);
             }
             address.push('/');
-            address.extend(utf8_percent_encode(drive, SEGMENT));
+            address.extend(segment(drive));
         }
         address.push('/');
         address.push_str(&encoded(path));
@@ -96,10 +86,14 @@ impl Place {
 }
 
 /// A path, percent-encoded, without a slash in front.
-pub fn encoded(path: &DrivePath) -> String {
-    let names: Vec<String> =
-        path.components().map(|name| utf8_percent_encode(name, SEGMENT).to_string()).collect();
+fn encoded(path: &DrivePath) -> String {
+    let names: Vec<String> = path.components().map(|name| segment(name).collect()).collect();
     names.join("/")
+}
+
+/// A name, percent-encoded.
+pub fn segment(name: &str) -> impl Iterator<Item = &str> {
+    utf8_percent_encode(name, SEGMENT)
 }
 
 /// The path of a URL, absolute or not, without query and fragment: what `Destination` and `If` carry.

@@ -1,105 +1,85 @@
-//! May this write go ahead? The header `If`, and the locks on what it touches (RFC 4918, sections 7 and 10.4).
+//! What a request says about locks: the header `If` (RFC 4918, section 10.4), read for the drive it is about.
 
 use axum::http::{HeaderMap, HeaderName};
 use holdfast_protocol::DrivePath;
 
-use super::Inside;
 use super::address::{Place, path_of_url};
-use super::if_header::{self, Item, List};
-use crate::error::{Error, Kind, Result};
-use crate::service::listing;
+use super::if_header;
+use crate::app::App;
+use crate::catalog::drives::Visible;
+use crate::domain::locks::id_of;
+use crate::error::{Error, Result};
+use crate::service::locks::{Condition, Guard, Item, List, Resource};
 
 const IF: HeaderName = HeaderName::from_static("if");
+/// Most conditions in one header.
+const MOST: usize = 200;
 
-/// What a write touches.
-#[derive(Debug, Clone, Copy)]
-pub struct Touched<'a> {
-    /// Where.
-    pub path: &'a DrivePath,
-    /// Also what lies beneath.
-    pub deep: bool,
-    /// The folder above gains or loses a member.
-    pub member: bool,
-}
-
-/// Checks the header `If` and every lock on what a write touches.
+/// Reads the header `If` of a request about `path` in a drive.
 ///
 /// # Errors
-/// 400 for a header that is not understood, 412 when none of its lists holds, 423 when something is locked and the lock's
-/// token was not sent.
-pub async fn check(inside: &Inside, headers: &HeaderMap, touched: &[Touched<'_>]) -> Result<()> {
-    let lists = match headers.get(IF) {
-        None => Vec::new(),
-        Some(value) => {
-            let bad = || Error::malformed("the header If is not understood");
-            if_header::parse(value.to_str().map_err(|_| bad())?).ok_or_else(bad)?
-        }
-    };
-    if !lists.is_empty() && !any_holds(inside, &lists).await? {
-        return Err(Error::precondition("no list of the header If holds"));
+/// 400 for one that is not understood.
+pub async fn guard(
+    app: &App,
+    user: i64,
+    visible: &Visible,
+    path: &DrivePath,
+    headers: &HeaderMap,
+) -> Result<Guard> {
+    let Some(value) = headers.get(IF) else { return Ok(Guard::default()) };
+    let bad = || Error::malformed("the header If is not understood");
+    let lists = if_header::parse(value.to_str().map_err(|_| bad())?).ok_or_else(bad)?;
+    if lists.iter().map(|list| list.conditions.len()).sum::<usize>() > MOST {
+        return Err(Error::malformed("the header If has too many conditions"));
     }
-    let tokens = submitted(&lists);
-    for touch in touched {
-        let mut wanted = vec![(touch.path.clone(), touch.deep)];
-        wanted.extend(touch.path.parent().filter(|_| touch.member).map(|above| (above, false)));
-        for (path, deep) in wanted {
-            if inside.locks.in_the_way(inside.drive(), &path, &inside.principal, deep, &tokens).await {
-                let error = Error::new(Kind::Locked, "it is locked").code("locked");
-                return Err(error.with("path", path.to_string()));
-            }
-        }
-    }
-    Ok(())
-}
-
-fn submitted(lists: &[List]) -> Vec<String> {
-    let conditions = lists.iter().flat_map(|list| &list.conditions);
-    conditions
-        .filter_map(|condition| match &condition.item {
-            Item::Token(token) => Some(token.clone()),
-            Item::Tag(_) => None,
-        })
-        .collect()
-}
-
-async fn any_holds(inside: &Inside, lists: &[List]) -> Result<bool> {
+    let mut read = Vec::with_capacity(lists.len());
+    let mut drives = SameDrive { app, user, visible, known: Vec::new() };
     for list in lists {
-        if holds(inside, list).await? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-async fn holds(inside: &Inside, list: &List) -> Result<bool> {
-    let path = match &list.resource {
-        None => Some(inside.path.clone()),
-        Some(url) => path_in_drive(inside, url).await,
-    };
-    for condition in &list.conditions {
-        let is = match (&path, &condition.item) {
-            (None, _) => false,
-            (Some(path), Item::Token(token)) => inside.locks.is_locked_by(inside.drive(), path, token).await,
-            (Some(path), Item::Tag(tag)) => current_tag(inside, path).await?.as_ref() == Some(tag),
+        let resource = match &list.resource {
+            None => Resource::Here(path.clone()),
+            Some(url) => match drives.path_of(url).await {
+                Some(path) => Resource::Here(path),
+                None => Resource::Elsewhere,
+            },
         };
-        if is == condition.not {
-            return Ok(false);
-        }
+        let conditions = list.conditions.into_iter().map(|condition| Condition {
+            not: condition.not,
+            item: match condition.item {
+                if_header::Item::Token(text) => Item::Token(id_of(&text)),
+                if_header::Item::Tag(tag) => Item::Tag(tag),
+            },
+        });
+        read.push(List { resource, conditions: conditions.collect() });
     }
-    Ok(true)
+    Ok(Guard::new(read))
 }
 
-/// The path that a URL means, if it lies in the request's own drive.
-pub async fn path_in_drive(inside: &Inside, url: &str) -> Option<DrivePath> {
-    let Ok(Place::Inside { drive, path, .. }) = Place::parse(path_of_url(url)) else { return None };
-    let (visible, _) = inside.app.drives.reach(inside.who.user_id, Some(&drive)).await.ok()?;
-    (visible.drive.id == inside.visible.drive.id).then_some(path)
+/// The path that a URL means, if it lies in that drive.
+pub async fn path_in_drive(app: &App, user: i64, visible: &Visible, url: &str) -> Option<DrivePath> {
+    SameDrive { app, user, visible, known: Vec::new() }.path_of(url).await
 }
 
-async fn current_tag(inside: &Inside, path: &DrivePath) -> Result<Option<String>> {
-    match listing::entry(&inside.mounted, path).await {
-        Ok(entry) => Ok(entry.node.content_hash().map(|hash| format!("\"{hash}\""))),
-        Err(error) if error.kind() == Kind::NotFound => Ok(None),
-        Err(error) => Err(error),
+/// Tells addresses in a drive from others, and looks up each name of a drive once.
+struct SameDrive<'a> {
+    app: &'a App,
+    user: i64,
+    visible: &'a Visible,
+    known: Vec<(String, bool)>,
+}
+
+impl SameDrive<'_> {
+    async fn path_of(&mut self, url: &str) -> Option<DrivePath> {
+        let Ok(Place::Inside { drive, path, .. }) = Place::parse(path_of_url(url)) else { return None };
+        let known = self.known.iter().find(|(name, _)| *name == drive).map(|(_, same)| *same);
+        let same = match known {
+            Some(same) => same,
+            None => {
+                let other = self.app.drives.reach(self.user, Some(&drive)).await;
+                let same = other.is_ok_and(|(other, _)| other.drive.id == self.visible.drive.id);
+                self.known.push((drive, same));
+                same
+            }
+        };
+        same.then_some(path)
     }
 }

@@ -8,22 +8,21 @@ use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use super::conditions::{self, Touched};
 use super::{Depth, Inside, depth, not_allowed};
 use crate::error::{Error, Kind, Result};
 use crate::http::content;
 use crate::http::entry::placement;
 use crate::http::fields::OC_MTIME;
-use crate::http::problem::Problem;
 use crate::http::upload::{self, Target};
 use crate::service::content as contents;
 use crate::service::files;
 use crate::service::listing::{self, Entry};
+use crate::service::locks;
 
 /// Sends a file; a folder is listed by PROPFIND, not by GET.
-pub(super) async fn get(inside: &Inside, parts: &Parts) -> Result<Response, Problem> {
+pub(super) async fn get(inside: &Inside, parts: &Parts) -> Result<Response> {
     if there(inside).await?.is_some_and(|entry| entry.node.is_folder()) {
-        return Err(not_allowed(&parts.method).into());
+        return Err(not_allowed(&parts.method));
     }
     let (opened, node) = contents::open(&inside.mounted, &inside.path).await?;
     content::send(opened, &node.name, &parts.method, &parts.headers)
@@ -38,19 +37,19 @@ async fn there(inside: &Inside) -> Result<Option<Entry>> {
 }
 
 /// Writes a file.
-pub(super) async fn put(inside: &Inside, parts: &Parts, body: Body) -> Result<Response, Problem> {
+pub(super) async fn put(inside: &Inside, parts: &Parts, body: Body) -> Result<Response> {
     let there = there(inside).await?;
     let names_folder = parts.uri.path().ends_with('/');
     if names_folder || there.as_ref().is_some_and(|entry| entry.node.is_folder()) {
         // RFC 4918, section 9.7.2.
-        return Err(not_allowed(&parts.method).into());
+        return Err(not_allowed(&parts.method));
     }
-    let touched = Touched { path: &inside.path, deep: false, member: there.is_none() };
-    conditions::check(inside, &parts.headers, &[touched]).await?;
+    // Before a large content is received; the write itself asks again.
+    locks::may_put(&inside.mounted, &inside.who, &inside.path).await?;
     let target = Target {
         drive: &inside.visible,
         mounted: &inside.mounted,
-        who: inside.who,
+        who: inside.who.clone(),
         path: &inside.path,
         parents: false,
         reason: "webdav",
@@ -71,19 +70,16 @@ pub(super) async fn put(inside: &Inside, parts: &Parts, body: Body) -> Result<Re
 }
 
 /// Deletes a file, or a folder with all that is in it, into the trash: one act.
-pub(super) async fn delete(inside: &Inside, parts: &Parts) -> Result<Response, Problem> {
+pub(super) async fn delete(inside: &Inside, parts: &Parts) -> Result<Response> {
     if inside.path.is_root() {
-        return Err(Error::forbidden("a drive is not deleted over the network drive").into());
+        return Err(Error::forbidden("a drive is not deleted over the network drive"));
     }
     if depth(&parts.headers)? != Depth::Infinity {
         // RFC 4918, section 9.6.1.
-        return Err(Error::malformed("a folder is deleted with all that is in it, or not at all").into());
+        return Err(Error::malformed("a folder is deleted with all that is in it, or not at all"));
     }
-    let touched = Touched { path: &inside.path, deep: true, member: true };
-    conditions::check(inside, &parts.headers, &[touched]).await?;
     let expect = upload::expectation(&inside.mounted, &inside.path, &parts.headers).await?;
-    let (mounted, who, path) = (Arc::clone(&inside.mounted), inside.who, inside.path.clone());
+    let (mounted, who, path) = (Arc::clone(&inside.mounted), inside.who.clone(), inside.path.clone());
     let done = inside.app.act(async move { files::delete(&mounted, who, path, expect).await }).await?;
-    inside.locks.forget(inside.drive(), &inside.path).await;
     Ok((StatusCode::NO_CONTENT, placement(done.placed)).into_response())
 }

@@ -1,104 +1,127 @@
-//! The network drive: WebDAV (RFC 4918) over the same use cases as REST (design section 7).
+//! The network drive: WebDAV (RFC 4918, classes 1, 2 and 3) over the same use cases as REST (design section 7).
 //!
-//! `dav-server` speaks what it is good at: OPTIONS, PROPFIND, PROPPATCH, MKCOL, LOCK and UNLOCK. What moves or sends content
-//! is ours, in front of it: one use case each, finished whether or not the client stays.
+//! One file per method; each reads its headers and its body, calls one use case, and writes the answer. What a write may
+//! do is decided in the use case's transaction: rights, conditions and locks.
 
 mod address;
+mod body;
 mod conditions;
 mod files;
-mod fs;
 mod if_header;
-mod locks;
-mod through;
+mod lock;
+mod mkcol;
+mod multistatus;
+mod propfind;
+mod proppatch;
+mod props;
 mod transfer;
+mod xml;
 
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, Method};
-use axum::response::Response;
+use axum::http::header::ALLOW;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
-use uuid::Uuid;
+use holdfast_protocol::DrivePath;
 
 use self::address::Place;
-use self::locks::Locks;
 use crate::app::App;
 use crate::catalog::drives::Visible;
 use crate::error::{Error, Kind, Result};
 use crate::http::problem::Problem;
 use crate::http::target;
+use crate::service::act;
 use crate::service::caller::Caller;
 use crate::service::files::Who;
+use crate::service::locks::Guard;
 use crate::service::placement::Mounted;
-use holdfast_protocol::DrivePath;
 
 /// Where the network drive begins.
 pub const PREFIX: &str = "/dav";
 const DEPTH: HeaderName = HeaderName::from_static("depth");
+/// What is possible in a drive.
+const INSIDE: &str = "OPTIONS, GET, HEAD, PUT, DELETE, MKCOL, COPY, MOVE, PROPFIND, PROPPATCH, LOCK, UNLOCK";
+/// What is possible above all drives.
+const ABOVE: &str = "OPTIONS, PROPFIND";
 
 /// The routes of the network drive.
 pub fn routes() -> Router<App> {
-    let locks = Locks::default();
-    let handler = move |state: State<App>, caller: Caller, request: Request| {
-        let locks = locks.clone();
-        async move { handle(state.0, locks, caller, request).await }
+    let handler = |State(app): State<App>, caller: Caller, request: Request| async move {
+        handle(app, caller, request).await
     };
-    Router::new()
-        .route("/dav", any(handler.clone()))
-        .route("/dav/", any(handler.clone()))
-        .route("/dav/{*path}", any(handler))
+    Router::new().route("/dav", any(handler)).route("/dav/", any(handler)).route("/dav/{*path}", any(handler))
 }
 
 /// A request that means something inside a drive.
 struct Inside {
     app: App,
-    locks: Locks,
     who: Who,
-    /// Whose locks these are.
-    principal: String,
     visible: Visible,
     mounted: Arc<Mounted>,
+    place: Place,
     path: DrivePath,
 }
 
-impl Inside {
-    fn drive(&self) -> Uuid {
-        self.visible.drive.uuid
-    }
+async fn handle(app: App, caller: Caller, request: Request) -> Result<Response, Problem> {
+    let place = Place::parse(request.uri().path())?;
+    let (parts, body) = request.into_parts();
+    let done = answer(app, &caller, &place, &parts, body).await;
+    Ok(done.unwrap_or_else(|error| multistatus::told(error, &place)))
 }
 
-async fn handle(app: App, locks: Locks, caller: Caller, request: Request) -> Result<Response, Problem> {
-    let place = Place::parse(request.uri().path())?;
-    // A file saved through the mount is no sync act, whatever its headers say (design section 6).
-    let who = target::who(&caller, None);
-    let Place::Inside { drive, path, .. } = &place else {
-        return through::handle(&app, &locks, &caller, who, &place, None, request).await;
+async fn answer(app: App, caller: &Caller, place: &Place, parts: &Parts, body: Body) -> Result<Response> {
+    let method = parts.method.as_str();
+    if method == "OPTIONS" {
+        return Ok(options(place));
+    }
+    let Place::Inside { drive, path, .. } = place else {
+        return match method {
+            "PROPFIND" => propfind::handle_drives(&app, caller, place, parts, body).await,
+            "PUT" | "DELETE" | "MKCOL" | "COPY" | "MOVE" | "PROPPATCH" | "LOCK" | "UNLOCK" => {
+                Err(Error::forbidden("drives are not made or changed over the network drive"))
+            }
+            _ => Err(not_allowed(&parts.method)),
+        };
     };
     // Asked before anything else: a drive that is offline is 503, never "not found" (promise P8).
     let (visible, mounted) = app.drives.reach(caller.user_id, Some(drive)).await?;
-    let inside = Inside {
-        app: app.clone(),
-        locks: locks.clone(),
-        who,
-        principal: caller.user_uuid.to_string(),
-        visible,
-        mounted,
-        path: path.clone(),
-    };
-    let (parts, body) = request.into_parts();
-    match parts.method.as_str() {
-        "GET" | "HEAD" => files::get(&inside, &parts).await,
-        "PUT" => files::put(&inside, &parts, body).await,
-        "DELETE" => files::delete(&inside, &parts).await,
-        "MOVE" => transfer::handle(inside, transfer::Verb::Move, &parts).await,
-        "COPY" => transfer::handle(inside, transfer::Verb::Copy, &parts).await,
-        _ => {
-            let reached = Some((&inside.visible, &inside.mounted));
-            let request = Request::from_parts(parts, body);
-            through::handle(&app, &locks, &caller, who, &place, reached, request).await
-        }
+    // A file saved through the mount is no sync act, whatever its headers say (design section 6).
+    let mut guard = Guard::default();
+    if !matches!(method, "GET" | "HEAD" | "PROPFIND") {
+        act::could_change(&visible)?;
+        guard = conditions::guard(&app, caller.user_id, &visible, path, &parts.headers).await?;
     }
+    let who = target::who(caller, None, guard);
+    let inside = Inside { app, who, visible, mounted, place: place.clone(), path: path.clone() };
+    match method {
+        "GET" | "HEAD" => files::get(&inside, parts).await,
+        "PUT" => files::put(&inside, parts, body).await,
+        "DELETE" => files::delete(&inside, parts).await,
+        "MOVE" => transfer::handle(inside, transfer::Verb::Move, parts).await,
+        "COPY" => transfer::handle(inside, transfer::Verb::Copy, parts).await,
+        "MKCOL" => mkcol::handle(&inside, parts, body).await,
+        "PROPFIND" => propfind::handle(&inside, parts, body).await,
+        "PROPPATCH" => proppatch::handle(&inside, parts, body).await,
+        "LOCK" => lock::lock(&inside, parts, body).await,
+        "UNLOCK" => lock::unlock(&inside, parts).await,
+        _ => Err(not_allowed(&parts.method)),
+    }
+}
+
+fn options(place: &Place) -> Response {
+    let allow = if matches!(place, Place::Inside { .. }) { INSIDE } else { ABOVE };
+    let headers = [
+        (HeaderName::from_static("dav"), HeaderValue::from_static("1, 2, 3, extended-mkcol")),
+        // Windows mounts nothing without it.
+        (HeaderName::from_static("ms-author-via"), HeaderValue::from_static("DAV")),
+        (ALLOW, HeaderValue::from_static(allow)),
+    ];
+    (StatusCode::OK, headers).into_response()
 }
 
 /// The value of `Depth` (RFC 4918, section 10.2).

@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
+use axum::http::header::HOST;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use holdfast_protocol::DrivePath;
 
 use super::address::{Place, path_of_url};
-use super::conditions::{self, Touched, path_in_drive};
+use super::conditions::path_in_drive;
 use super::{Depth, Inside, depth};
 use crate::error::{Error, Kind, Result};
 use crate::http::entry::placement;
-use crate::http::problem::Problem;
 use crate::http::upload;
 use crate::service::files::{self, Transfer};
 
@@ -27,21 +27,11 @@ pub(super) enum Verb {
 }
 
 /// Moves or copies what the request is about to its `Destination`.
-pub(super) async fn handle(inside: Inside, verb: Verb, parts: &Parts) -> Result<Response, Problem> {
+pub(super) async fn handle(inside: Inside, verb: Verb, parts: &Parts) -> Result<Response> {
     let headers = &parts.headers;
-    let to = match destination(&inside, headers).await? {
-        Some(to) => to,
-        // RFC 4918, section 9.9.4: what lies elsewhere is not reached by this server's own act.
-        None => return Ok(StatusCode::BAD_GATEWAY.into_response()),
-    };
+    let to = destination(&inside, headers).await?;
     let transfer = read(&inside, verb, headers, to).await?;
-    let (from, to) = (transfer.from.clone(), transfer.to.clone());
-    let mut touched = vec![Touched { path: &to, deep: true, member: true }];
-    if verb == Verb::Move {
-        touched.push(Touched { path: &from, deep: true, member: true });
-    }
-    conditions::check(&inside, headers, &touched).await?;
-    let (overwrite, mounted, who) = (transfer.overwrite, Arc::clone(&inside.mounted), inside.who);
+    let (overwrite, mounted, who) = (transfer.overwrite, Arc::clone(&inside.mounted), inside.who.clone());
     let act = async move {
         match verb {
             Verb::Move => files::rename(&mounted, who, transfer).await,
@@ -49,9 +39,6 @@ pub(super) async fn handle(inside: Inside, verb: Verb, parts: &Parts) -> Result<
         }
     };
     let done = inside.app.act(act).await.map_err(|error| as_dav(error, overwrite))?;
-    if verb == Verb::Move {
-        inside.locks.forget(inside.drive(), &from).await;
-    }
     let status = if done.value.created { StatusCode::CREATED } else { StatusCode::NO_CONTENT };
     Ok((status, placement(done.placed)).into_response())
 }
@@ -77,15 +64,37 @@ async fn read(inside: &Inside, verb: Verb, headers: &HeaderMap, to: DrivePath) -
     })
 }
 
-/// Where to; `None` for another server or drive.
-async fn destination(inside: &Inside, headers: &HeaderMap) -> Result<Option<DrivePath>> {
+/// Where to, in the same drive.
+async fn destination(inside: &Inside, headers: &HeaderMap) -> Result<DrivePath> {
     let bad = || Error::malformed("the header Destination is missing or not understood");
     let url = headers.get(DESTINATION).ok_or_else(bad)?.to_str().map_err(|_| bad())?.trim();
     // What cannot be a path is said to be such before it is taken for another drive's.
     match Place::parse(path_of_url(url)) {
-        Err(error) if error.kind() != Kind::NotFound => Err(error),
-        _ => Ok(path_in_drive(inside, url).await),
+        Err(error) if error.kind() != Kind::NotFound => return Err(error),
+        _ => {}
     }
+    let elsewhere = || Error::new(Kind::Elsewhere, "the Destination is not in the same drive of this server");
+    if !is_this_server(url, headers) {
+        return Err(elsewhere());
+    }
+    path_in_drive(&inside.app, inside.who.user_id, &inside.visible, url).await.ok_or_else(elsewhere)
+}
+
+/// Whether a URL names the server that the request was sent to, by the name that the client, or a proxy in between, calls
+/// it. The scheme is not looked at: behind a proxy the client's is another.
+fn is_this_server(url: &str, headers: &HeaderMap) -> bool {
+    let Some((_, rest)) = url.split_once("://") else { return true };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let plain = |host: &str| {
+        let host = host.trim().to_ascii_lowercase();
+        host.strip_suffix(":80").or(host.strip_suffix(":443")).map_or(host.clone(), str::to_owned)
+    };
+    let names = [HOST.as_str(), "x-forwarded-host"]
+        .map(|name| headers.get(name).and_then(|value| value.to_str().ok()));
+    let mut known = names.into_iter().flatten().flat_map(|list| list.split(',')).peekable();
+    // HTTP/2 has no such header; its address was checked to be ours when the connection was made.
+    known.peek().is_none() || known.any(|name| plain(name) == plain(host))
 }
 
 /// `Overwrite`, yes when absent (RFC 4918, section 10.6).

@@ -3,6 +3,7 @@
 
 pub mod accounts;
 pub mod limits;
+pub mod locks;
 pub mod names;
 pub mod reconcile;
 pub mod stat;

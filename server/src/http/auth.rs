@@ -12,8 +12,10 @@ use base64::engine::general_purpose::STANDARD;
 use super::problem::Problem;
 use crate::app::App;
 use crate::config::Secret;
+use crate::domain::locks::id_of;
 use crate::error::{Error, Kind, Result};
 use crate::service::caller::{Caller, DeviceRef};
+use crate::service::locks::Guard;
 use crate::service::{devices, sessions};
 
 /// The header by which an explicit sync act names its device (design section 6).
@@ -71,9 +73,21 @@ impl FromRequestParts<App> for Caller {
     }
 }
 
-/// The caller and the device that a request names by `Holdfast-Device`, if it names one.
+/// The header by which a request of REST shows the locks that it holds: `<urn:holdfast:..>`, several comma-separated.
+const LOCK_TOKEN: &str = "lock-token";
+
+/// What a request says about locks it holds. A token that none of ours can be is the token of no lock.
+fn held(headers: &HeaderMap) -> Guard {
+    let texts = headers.get_all(LOCK_TOKEN).iter().filter_map(|value| value.to_str().ok());
+    let tokens = texts
+        .flat_map(|text| text.split(','))
+        .filter_map(|token| id_of(token.trim().strip_prefix('<')?.strip_suffix('>')?));
+    Guard::holding(tokens.collect())
+}
+
+/// The caller, the device that a request names by `Holdfast-Device`, if it names one, and the locks it shows.
 #[derive(Debug)]
-pub struct CallerOn(pub Caller, pub Option<DeviceRef>);
+pub struct CallerOn(pub Caller, pub Option<DeviceRef>, pub Guard);
 
 impl FromRequestParts<App> for CallerOn {
     type Rejection = Problem;
@@ -81,7 +95,7 @@ impl FromRequestParts<App> for CallerOn {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let caller = Caller::from_request_parts(parts, app).await?;
         let device = device(app, &caller, &parts.headers).await?;
-        Ok(Self(caller, device))
+        Ok(Self(caller, device, held(&parts.headers)))
     }
 }
 

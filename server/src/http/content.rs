@@ -12,7 +12,7 @@ use super::conditions::{self, Current, Verdict};
 use super::fields::{self, MTIME_NS, REPR_DIGEST};
 use super::problem::Problem;
 use super::ranges::{self, Part};
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, Result};
 use crate::service::content::Opened;
 
 /// Answers a GET or HEAD with an opened content, under the name it is saved by: whole or a range of it, 304 when the
@@ -20,12 +20,12 @@ use crate::service::content::Opened;
 ///
 /// # Errors
 /// 400 for headers that are no text, 412, 416.
-pub fn send(opened: Opened, name: &str, method: &Method, headers: &HeaderMap) -> Result<Response, Problem> {
+pub fn send(opened: Opened, name: &str, method: &Method, headers: &HeaderMap) -> Result<Response> {
     let current = Current { tag: opened.etag(), modified: opened.mtime_ns().div_euclid(1_000_000_000) };
     match conditions::for_reading(headers, &current)? {
         Verdict::Failed => {
             let error = Error::precondition("the content is not the expected one");
-            Err(error.with("actual_hash", opened.hash.map(|hash| hash.to_string())).into())
+            Err(error.with("actual_hash", opened.hash.map(|hash| hash.to_string())))
         }
         Verdict::NotModified => {
             let mut response = StatusCode::NOT_MODIFIED.into_response();

@@ -19,6 +19,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::Service as _;
 
+use super::fragment::{HasFragment, Suspect, Watched};
+
 /// Most connections at once; more wait in the system's own queue.
 const MOST: usize = 4096;
 /// Patience with a client that is about to send a request: between two of them, and until its head is whole.
@@ -80,7 +82,7 @@ fn connection(
     peer: SocketAddr,
     router: Router,
 ) -> http1::Connection<
-    TokioIo<TcpStream>,
+    TokioIo<Watched<TcpStream>>,
     impl hyper::service::Service<
         Request<Incoming>,
         Response = Response,
@@ -88,12 +90,17 @@ fn connection(
         Future = impl Future<Output = Result<Response, Infallible>> + Send,
     >,
 > {
+    let suspect = Suspect::default();
+    let watched = Watched::new(stream, suspect.clone());
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
+        if suspect.is(&request) {
+            request.extensions_mut().insert(HasFragment);
+        }
         router.clone().call(request.map(Body::new))
     });
     http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_WITHIN)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(watched), service)
 }

@@ -7,6 +7,7 @@ pub mod content;
 pub mod entry;
 pub mod extract;
 pub mod fields;
+pub mod fragment;
 pub mod linger;
 pub mod listen;
 pub mod page;

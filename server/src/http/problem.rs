@@ -107,6 +107,7 @@ pub fn status(kind: Kind) -> StatusCode {
         Kind::TooMany => StatusCode::TOO_MANY_REQUESTS,
         Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Kind::Elsewhere => StatusCode::BAD_GATEWAY,
         Kind::NoSpace => StatusCode::INSUFFICIENT_STORAGE,
     }
 }

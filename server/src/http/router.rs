@@ -14,7 +14,7 @@ use tracing::Instrument as _;
 use utoipa::openapi::{Content, OpenApi, Ref, Response, ResponseBuilder};
 use utoipa_swagger_ui::SwaggerUi;
 
-use super::{api, linger, problem};
+use super::{api, fragment, linger, problem};
 use crate::app::App;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -37,6 +37,7 @@ fn dress<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
     routes
         .layer(CatchPanicLayer::custom(problem::panicked))
         .layer(middleware::from_fn(linger::layer))
+        .layer(middleware::from_fn(fragment::refuse))
         .layer(middleware::from_fn(around))
 }
 

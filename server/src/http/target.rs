@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::error::{Error, Result};
 use crate::service::caller::{Caller, DeviceRef};
 use crate::service::files::Who;
+use crate::service::locks::Guard;
 
 /// A drive by name or id, and a path in it; the root where the address ends before.
 #[derive(Debug, Clone)]
@@ -60,18 +61,19 @@ pub fn path_in(text: &str) -> Result<DrivePath> {
 }
 
 /// Who acts, and whether as a device's explicit sync act.
-pub fn who(caller: &Caller, device: Option<&DeviceRef>) -> Who {
+pub fn who(caller: &Caller, device: Option<&DeviceRef>, guard: Guard) -> Who {
     Who {
         user_id: caller.user_id,
         device_id: caller.device.as_ref().map(|device| device.id),
         syncing: device.map(|device| device.id),
+        guard,
     }
 }
 
 impl CallerOn {
     /// Who acts, and whether as a device's explicit sync act.
     pub fn who(&self) -> Who {
-        who(&self.0, self.1.as_ref())
+        who(&self.0, self.1.as_ref(), self.2.clone())
     }
 }
 

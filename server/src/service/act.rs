@@ -3,6 +3,8 @@
 //! An [`Act`] locks the drive's row, checks the right, and then changes nodes, versions, changes and ops together, so
 //! that the commit makes all of it the promise or none. It touches no file: the placer does, from the ops.
 
+mod leaving;
+
 use holdfast_protocol::DrivePath;
 use uuid::Uuid;
 
@@ -11,12 +13,13 @@ use crate::catalog::db::Tx;
 use crate::catalog::drives::{self, Drive, Right, Visible};
 use crate::catalog::events::{self, NewEvent};
 use crate::catalog::nodes::{self, Content, NewNode, Node, Resolved};
-use crate::catalog::ops::{self, Displaced, NewOp};
+use crate::catalog::ops::{self, NewOp};
+use crate::catalog::properties;
 use crate::catalog::versions::{self, NewVersion};
 use crate::domain::stat::{Ident, Stat};
 use crate::error::{Error, Kind, Result};
-use crate::service::placement::{self, take_over};
-use crate::store::{Blob, Phys};
+use crate::service::trash::RESTORE;
+use crate::store::Blob;
 
 /// A folder staged in a slot, waiting to be placed.
 #[derive(Debug, Clone, Copy)]
@@ -59,6 +62,10 @@ pub struct Act<'t> {
     pub root: i64,
     /// Who acts and when.
     pub actor: Actor,
+    /// Tokens of locks that whoever acts has sent.
+    pub(super) tokens: Vec<Uuid>,
+    /// Whether anything in the drive is locked, once that was asked.
+    pub(super) has_locks: Option<bool>,
     head: i64,
 }
 
@@ -100,9 +107,23 @@ impl<'t> Act<'t> {
             }
         }
         takes_changes(&drive)?;
+        Self::on(tx, drive, actor)
+    }
+
+    /// An act that only looks, in a transaction that writes nothing.
+    ///
+    /// # Errors
+    /// Not found when the drive is not there.
+    pub async fn look(tx: &'t mut Tx, drive: i64, actor: Actor) -> Result<Self> {
+        let drive =
+            drives::by_id(tx, drive).await?.ok_or_else(|| Error::not_found("there is no such drive"))?;
+        Self::on(tx, drive, actor)
+    }
+
+    fn on(tx: &'t mut Tx, drive: Drive, actor: Actor) -> Result<Self> {
         let root = drive.root_node_id.ok_or_else(|| Error::internal("a drive without a root node"))?;
         let head = drive.head_seq;
-        Ok(Self { tx, drive, root, actor, head })
+        Ok(Self { tx, drive, root, actor, tokens: Vec::new(), has_locks: None, head })
     }
 
     /// Where a path leads now.
@@ -188,6 +209,7 @@ impl<'t> Act<'t> {
         path: &DrivePath,
         staged: StagedFolder,
     ) -> Result<Node> {
+        self.may_add_to(parent.id).await?;
         let seq = self.next();
         let new = NewNode {
             drive_id: self.drive.id,
@@ -259,6 +281,10 @@ impl<'t> Act<'t> {
     ) -> Result<Written> {
         let name = path.name().ok_or_else(|| Error::conflict("the drive's root is no file"))?;
         let live = nodes::child(self.tx, folder.id, name).await?;
+        match &live {
+            Some(node) => self.may_change(node).await?,
+            None => self.may_add_to(folder.id).await?,
+        }
         let displaced = match &live {
             Some(node) => self.displace(node, blob.slot).await?.0,
             None => None,
@@ -267,7 +293,14 @@ impl<'t> Act<'t> {
         let created = live.is_none();
         let before = match live {
             Some(node) => node,
-            None => self.file_to_fill(folder, name, blob.stat.ident, seq).await?,
+            None => {
+                let node = self.file_to_fill(folder, name, blob.stat.ident, seq).await?;
+                // What was set on a file that died here was set on that one, not on a new one of its name.
+                if !matches!(origin, Origin::New { reason: RESTORE }) {
+                    properties::clear(self.tx, node.id).await?;
+                }
+                node
+            }
         };
         let (version, reason) = match origin {
             Origin::New { reason } => (self.version(&before, path, blob, reason).await?, reason),
@@ -339,67 +372,6 @@ impl<'t> Act<'t> {
         nodes::by_id(self.tx, id).await
     }
 
-    /// Says where a node's content will lie once an op has displaced it into `slot`: returns what that op displaces, and
-    /// where it lies then. What is unplaced cannot be displaced from its path: in a slot it stays where it is, and from
-    /// elsewhere in the tree an op of its own takes it. Its parked placement is void. To be called before the act's own
-    /// sequence is taken: a drive's head is a change, not such an op.
-    async fn displace(
-        &mut self,
-        node: &Node,
-        slot: Uuid,
-    ) -> Result<(Option<(Option<i64>, Displaced)>, Option<Uuid>)> {
-        let stat = Displaced { ident: node.ident(), size: node.size, mtime_ns: node.mtime_ns };
-        let content = (node.current_version_id, stat);
-        let (displaced, slot) = if node.state != "unplaced" {
-            (Some(content), Some(slot))
-        } else if let Some(from) = take_over(self.tx, node, self.actor.now).await? {
-            let seq = self.next();
-            (None, Some(self.put_away(node, from, Uuid::new_v4(), seq, content).await?))
-        } else {
-            (None, node.slot)
-        };
-        if let Some(version) = node.current_version_id {
-            versions::set_slot(self.tx, version, slot).await?;
-        }
-        Ok((displaced, slot))
-    }
-
-    /// Has what lies at a path put into a slot.
-    async fn put_away(
-        &mut self,
-        node: &Node,
-        from: String,
-        slot: Uuid,
-        seq: i64,
-        content: (Option<i64>, Displaced),
-    ) -> Result<Uuid> {
-        if node.is_folder() {
-            ops::go_along(self.tx, self.drive.id, &from, Phys::slot(slot).as_str()).await?;
-        }
-        let op = NewOp {
-            uuid: slot,
-            drive_id: self.drive.id,
-            seq,
-            kind: "del",
-            node_id: node.id,
-            version_id: None,
-            path: from,
-            dst: None,
-            ident: node.ident(),
-            hash: None,
-            displaced: Some(content),
-            now: self.actor.now,
-        };
-        ops::insert(self.tx, &op).await?;
-        Ok(slot)
-    }
-
-    /// Where a placed node lies: at its path, unless a folder above it waits elsewhere to be moved there.
-    async fn lies_at(&mut self, node: &Node) -> Result<String> {
-        let lineage = nodes::lineage(self.tx, node.id).await?;
-        Ok(placement::lies_at(self.tx, &lineage).await?.as_str().to_owned())
-    }
-
     async fn version(&mut self, node: &Node, path: &DrivePath, blob: &Blob, reason: &str) -> Result<i64> {
         let new = NewVersion {
             drive_id: self.drive.id,
@@ -419,140 +391,6 @@ impl<'t> Act<'t> {
             device_id: self.actor.device_id,
         };
         versions::insert(self.tx, &new).await
-    }
-
-    /// Deletes a live node, a folder with all beneath it: it goes into a slot and can be restored from there.
-    ///
-    /// # Errors
-    /// The catalogue's.
-    pub async fn delete(&mut self, node: &Node, path: &DrivePath) -> Result<i64> {
-        let slot = Uuid::new_v4();
-        let (displaced, lies_in) = self.displace(node, slot).await?;
-        let seq = self.next();
-        if let Some(content) = displaced {
-            let from = self.lies_at(node).await?;
-            self.put_away(node, from, slot, seq, content).await?;
-        }
-        nodes::set_dead(self.tx, node.id, seq, lies_in, self.actor.now).await?;
-        self.record(seq, "delete", &Side::from(node), node.id).await?;
-        let kind = if node.is_folder() { "folder-deleted" } else { "file-deleted" };
-        self.log(kind, path, &[]).await?;
-        Ok(seq)
-    }
-
-    /// Moves a live node to a path whose folder is there. A live file or empty folder at the target is replaced.
-    ///
-    /// # Errors
-    /// Conflict when the target lies beneath the node.
-    pub async fn rename(
-        &mut self,
-        node: &Node,
-        from: &DrivePath,
-        to: &DrivePath,
-        folder: &Node,
-    ) -> Result<i64> {
-        if to.is_beneath(from) || to == from {
-            return Err(Error::conflict("a folder cannot be moved into itself"));
-        }
-        let name =
-            to.name().ok_or_else(|| Error::conflict("nothing can take the place of the drive's root"))?;
-        let op_id = Uuid::new_v4();
-        let mut displaced = None;
-        if let Some(target) = nodes::child(self.tx, folder.id, name).await? {
-            if target.is_folder() || node.is_folder() || node.state == "unplaced" {
-                self.delete(&target, to).await?;
-            } else {
-                displaced = self.replace(&target, op_id, to).await?;
-            }
-        }
-        let waits_in_slot = node.state == "unplaced" && node.slot.is_some();
-        let lies = if node.state == "unplaced" && !waits_in_slot {
-            take_over(self.tx, node, self.actor.now).await?.unwrap_or_else(|| from.as_str().to_owned())
-        } else {
-            self.lies_at(node).await?
-        };
-        let seq = self.next();
-        nodes::remember_name(self.tx, node, seq).await?;
-        nodes::set_place(self.tx, node.id, seq, folder.id, name, node.slot, self.actor.now).await?;
-        if waits_in_slot {
-            nodes::set_state(self.tx, node.id, "unplaced", node.slot).await?;
-        } else if lies != to.as_str() {
-            if node.is_folder() {
-                ops::go_along(self.tx, self.drive.id, &lies, to.as_str()).await?;
-            }
-            let op = NewOp {
-                uuid: op_id,
-                drive_id: self.drive.id,
-                seq,
-                kind: if displaced.is_some() { "mvover" } else { "mv" },
-                node_id: node.id,
-                version_id: None,
-                path: lies,
-                dst: Some(to.as_str().to_owned()),
-                ident: node.ident(),
-                hash: None,
-                displaced,
-                now: self.actor.now,
-            };
-            ops::insert(self.tx, &op).await?;
-        }
-        self.record(seq, "move", &Side::from(node), node.id).await?;
-        self.log("moved", to, &[("from", from.to_string())]).await?;
-        Ok(seq)
-    }
-
-    /// The death of a file that a move replaces: one op does both, so the name is never absent.
-    async fn replace(
-        &mut self,
-        target: &Node,
-        op: Uuid,
-        path: &DrivePath,
-    ) -> Result<Option<(Option<i64>, Displaced)>> {
-        let (displaced, lies_in) = self.displace(target, op).await?;
-        let seq = self.next();
-        nodes::set_dead(self.tx, target.id, seq, lies_in, self.actor.now).await?;
-        self.record(seq, "delete", &Side::from(target), target.id).await?;
-        self.log("file-deleted", path, &[("by", "move".to_owned())]).await?;
-        Ok(displaced)
-    }
-
-    /// Brings a deleted folder back out of its slot to a path whose folder is there and where nothing stands.
-    ///
-    /// # Errors
-    /// Conflict when the folder lies in no slot.
-    pub async fn revive_folder(&mut self, dead: &Node, to: &DrivePath, folder: &Node) -> Result<i64> {
-        let slot = dead.slot.ok_or_else(|| Error::conflict("the deleted folder is no longer kept"))?;
-        let name =
-            to.name().ok_or_else(|| Error::conflict("nothing can take the place of the drive's root"))?;
-        let mut lies = Phys::slot(slot).as_str().to_owned();
-        for parked in ops::parked_of(self.tx, dead.id).await? {
-            // It has not reached its slot yet.
-            if parked.kind == "del" && parked.uuid == slot {
-                ops::delete(self.tx, parked.id).await?;
-                lies = parked.path;
-            }
-        }
-        let seq = self.next();
-        nodes::remember_name(self.tx, dead, dead.seq).await?;
-        nodes::set_place(self.tx, dead.id, seq, folder.id, name, None, self.actor.now).await?;
-        let op = NewOp {
-            uuid: Uuid::new_v4(),
-            drive_id: self.drive.id,
-            seq,
-            kind: "mv",
-            node_id: dead.id,
-            version_id: None,
-            path: lies,
-            dst: Some(to.as_str().to_owned()),
-            ident: dead.ident(),
-            hash: None,
-            displaced: None,
-            now: self.actor.now,
-        };
-        ops::insert(self.tx, &op).await?;
-        self.record(seq, "restore", &Side::from(dead), dead.id).await?;
-        self.log("folder-restored", to, &[]).await?;
-        Ok(seq)
     }
 
     /// Adds a content to a file's history without making it current: it stays in the slot it was staged in.

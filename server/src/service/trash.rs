@@ -13,8 +13,8 @@ use crate::catalog::changes::Actor;
 use crate::catalog::db::{AMBIGUOUS, Tx, TxFuture};
 use crate::catalog::drives::Right;
 use crate::catalog::nodes::{self, Node};
-use crate::catalog::tree;
 use crate::catalog::versions::{self, Version};
+use crate::catalog::{properties, tree};
 use crate::error::{Error, Result};
 use crate::store::Blob;
 
@@ -75,7 +75,7 @@ pub async fn restore(
     let found = mounted.db().read(move |tx| Box::pin(find(tx, drive, wanted))).await?;
     let to = to.unwrap_or(found.path);
     let done = match &found.version {
-        Some(version) => restore_file(mounted, who, version, to.clone()).await?,
+        Some(version) => restore_file(mounted, who, found.node.id, version, to.clone()).await?,
         None => restore_folder(mounted, who, found.node, to.clone()).await?,
     };
     Ok((to, done))
@@ -107,6 +107,7 @@ async fn find(tx: &mut Tx, drive: i64, id: Uuid) -> Result<Found> {
 async fn restore_file(
     mounted: &Arc<Mounted>,
     who: Who,
+    dead: i64,
     version: &Version,
     to: DrivePath,
 ) -> Result<Done<PutDone>> {
@@ -119,6 +120,7 @@ async fn restore_file(
                 let mut staged = staged;
                 let (mut act, folder) = open_target(tx, drive, actor, &to, &mut staged).await?;
                 let written = act.put(&folder, &to, &blob, RESTORE).await?;
+                properties::copy(act.tx, dead, written.node.id).await?;
                 let head = act.finish().await?;
                 Ok(((PutDone::written(written), head), staged))
             })

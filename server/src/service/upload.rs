@@ -95,14 +95,22 @@ impl Upload {
 /// # Errors
 /// 507 or 503 when it cannot be made durable, and those of [`files::put`].
 pub async fn commit(mounted: &Arc<Mounted>, who: Who, put: Put) -> Result<Done<PutDone>> {
-    let (store, slot) = (Arc::clone(&mounted.store), put.blob.slot);
+    make_durable(mounted, &put.blob).await?;
+    files::put(mounted, who, put).await
+}
+
+/// Makes a staged content durable; what cannot be made so is removed again.
+///
+/// # Errors
+/// 507 or 503.
+pub async fn make_durable(mounted: &Arc<Mounted>, blob: &Blob) -> Result<()> {
+    let (store, slot) = (Arc::clone(&mounted.store), blob.slot);
     let durable =
         tokio::task::spawn_blocking(move || store.make_durable(&[slot])).await.map_err(Error::internal)?;
-    if let Err(error) = durable {
+    durable.map_err(|error| {
         mounted.store.discard(slot);
-        return Err(disk_error(error));
-    }
-    files::put(mounted, who, put).await
+        disk_error(error)
+    })
 }
 
 fn within(size: u64, limit: Option<u64>) -> Result<()> {

@@ -11,6 +11,7 @@ pub mod events;
 pub mod files;
 pub mod folders;
 pub mod health;
+pub mod locks;
 pub mod me;
 pub mod moves;
 pub mod server;
@@ -43,6 +44,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(files::routes())
         .merge(tree::routes())
         .merge(folders::routes())
+        .merge(locks::routes())
         .merge(moves::routes())
         .merge(copies::routes())
         .merge(trash::routes())

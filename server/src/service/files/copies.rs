@@ -9,7 +9,7 @@ use super::{Done, PutDone, Transfer, Who, disk_error, no_folder, with_folders};
 use crate::catalog::db::{AMBIGUOUS, TxFuture};
 use crate::catalog::drives::Right;
 use crate::catalog::nodes::Node;
-use crate::catalog::{nodes, tree};
+use crate::catalog::{nodes, properties, tree};
 use crate::error::{Error, Result};
 use crate::service::act::{Act, NEEDS_FOLDERS, StagedFolder};
 use crate::service::content::{self, Opened};
@@ -25,14 +25,14 @@ pub async fn copy(mounted: &Arc<Mounted>, who: Who, transfer: Transfer) -> Resul
     let mut blobs = Vec::new();
     for (path, node) in &plan.files {
         match stage_copy(mounted, node).await {
-            Ok(blob) => blobs.push((path.clone(), blob)),
+            Ok(blob) => blobs.push(Copied { path: path.clone(), blob, of: node.id }),
             Err(error) => {
-                blobs.iter().for_each(|(_, blob)| mounted.store.discard(blob.slot));
+                blobs.iter().for_each(|copied| mounted.store.discard(copied.blob.slot));
                 return Err(error);
             }
         }
     }
-    let slots: Vec<Uuid> = blobs.iter().map(|(_, blob)| blob.slot).collect();
+    let slots: Vec<Uuid> = blobs.iter().map(|copied| copied.blob.slot).collect();
     let result = match make_durable(mounted, &slots).await {
         Ok(()) => commit_copy(mounted, who, transfer, plan.folders, blobs).await,
         Err(error) => Err(error),
@@ -47,8 +47,17 @@ pub async fn copy(mounted: &Arc<Mounted>, who: Who, transfer: Transfer) -> Resul
 }
 
 struct CopyPlan {
-    folders: Vec<DrivePath>,
+    /// Where each folder goes, with the one it is a copy of; those above before those within.
+    folders: Vec<(DrivePath, i64)>,
     files: Vec<(DrivePath, Node)>,
+}
+
+/// A durable copy of a file's content, where it goes, and of which file it is.
+#[derive(Debug, Clone)]
+struct Copied {
+    path: DrivePath,
+    blob: Blob,
+    of: i64,
 }
 
 async fn plan_copy(mounted: &Arc<Mounted>, transfer: &Transfer) -> Result<CopyPlan> {
@@ -68,13 +77,13 @@ async fn plan_copy(mounted: &Arc<Mounted>, transfer: &Transfer) -> Result<CopyPl
                     return Err(Error::conflict("a folder cannot be copied into itself"));
                 }
                 if node.is_folder() && transfer.shallow {
-                    return Ok(CopyPlan { folders: vec![to.clone()], files: Vec::new() });
+                    return Ok(CopyPlan { folders: vec![(to.clone(), node.id)], files: Vec::new() });
                 }
                 if node.is_file() {
                     return Ok(CopyPlan { folders: Vec::new(), files: vec![(to.clone(), node)] });
                 }
                 let mut paths = std::collections::HashMap::from([(node.id, to.clone())]);
-                let mut plan = CopyPlan { folders: vec![to.clone()], files: Vec::new() };
+                let mut plan = CopyPlan { folders: vec![(to.clone(), node.id)], files: Vec::new() };
                 let mut left = tree::beneath(tx, node.id).await?;
                 // A child may have a lower key than a folder it was moved into: go on until nothing is left.
                 while !left.is_empty() {
@@ -88,7 +97,7 @@ async fn plan_copy(mounted: &Arc<Mounted>, transfer: &Transfer) -> Result<CopyPl
                                     above.join(&child.name).map_err(|e| Error::invalid(e.to_string()))?;
                                 if child.is_folder() {
                                     paths.insert(child.id, path.clone());
-                                    plan.folders.push(path);
+                                    plan.folders.push((path, child.id));
                                 } else {
                                     plan.files.push((path, child));
                                 }
@@ -156,16 +165,18 @@ async fn commit_copy(
     mounted: &Arc<Mounted>,
     who: Who,
     transfer: Transfer,
-    folders: Vec<DrivePath>,
-    blobs: Vec<(DrivePath, Blob)>,
+    folders: Vec<(DrivePath, i64)>,
+    blobs: Vec<Copied>,
 ) -> Result<(PutDone, i64)> {
     let (drive, actor) = (mounted.id, who.actor(mounted.clock().now()));
     with_folders(mounted, true, move |staged| {
-        let (transfer, folders, blobs) = (transfer.clone(), folders.clone(), blobs.clone());
+        let (transfer, who) = (transfer.clone(), who.clone());
+        let (folders, blobs) = (folders.clone(), blobs.clone());
         move |tx| -> TxFuture<'_, ((PutDone, i64), Vec<StagedFolder>)> {
             Box::pin(async move {
                 let mut staged = staged;
                 let mut act = Act::begin(tx, drive, actor, Right::Edit).await?;
+                act.guarded(&who.guard).await?;
                 let to = &transfer.to;
                 let target = act.resolve(to).await?;
                 let created = target.node.is_none();
@@ -191,13 +202,15 @@ async fn commit_copy(
                     let error = Error::internal("not enough folders staged").code(NEEDS_FOLDERS);
                     return Err(error.with("folders", u64::try_from(missing).unwrap_or(u64::MAX)));
                 }
-                for folder in &folders {
-                    act.folder(folder, &mut staged).await?;
+                for (folder, of) in &folders {
+                    let made = act.folder(folder, &mut staged).await?;
+                    properties::copy(act.tx, *of, made.id).await?;
                 }
-                for (path, blob) in &blobs {
+                for Copied { path, blob, of } in &blobs {
                     let parent = path.parent().unwrap_or_else(DrivePath::root);
                     let folder = act.folder(&parent, &mut staged).await?;
-                    act.put(&folder, path, blob, "copy").await?;
+                    let written = act.put(&folder, path, blob, "copy").await?;
+                    properties::copy(act.tx, *of, written.node.id).await?;
                 }
                 let found = act.resolve(to).await?;
                 let node = found.node.ok_or_else(|| Error::internal("a copy without its result"))?;

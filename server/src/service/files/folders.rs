@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::service::act::{Act, StagedFolder};
 use crate::service::agreement;
 use crate::service::placement::Mounted;
+use crate::service::properties::{self, Step};
 
 /// Makes a folder; one that is there already is fine when `exist_ok`.
 ///
@@ -25,13 +26,41 @@ pub async fn make_folder(
     parents: bool,
     exist_ok: bool,
 ) -> Result<Done<PutDone>> {
+    make(mounted, who, NewFolder { path, parents, exist_ok, properties: Vec::new() }).await
+}
+
+/// Makes a folder where nothing is, with properties, or neither (RFC 5689).
+///
+/// # Errors
+/// As for [`make_folder`], and 507 `too-many-properties`.
+pub async fn make_folder_with(
+    mounted: &Arc<Mounted>,
+    who: Who,
+    path: DrivePath,
+    properties: Vec<Step>,
+) -> Result<Done<PutDone>> {
+    make(mounted, who, NewFolder { path, parents: false, exist_ok: false, properties }).await
+}
+
+/// A folder to be made.
+#[derive(Debug, Clone)]
+struct NewFolder {
+    path: DrivePath,
+    parents: bool,
+    exist_ok: bool,
+    properties: Vec<Step>,
+}
+
+async fn make(mounted: &Arc<Mounted>, who: Who, new: NewFolder) -> Result<Done<PutDone>> {
     let (drive, actor) = (mounted.id, who.actor(mounted.clock().now()));
     let (value, seq) = with_folders(mounted, true, move |staged| {
-        let path = path.clone();
+        let (new, who) = (new.clone(), who.clone());
         move |tx| -> TxFuture<'_, ((PutDone, i64), Vec<StagedFolder>)> {
             Box::pin(async move {
                 let mut staged = staged;
                 let mut act = Act::begin(tx, drive, actor, Right::Edit).await?;
+                act.guarded(&who.guard).await?;
+                let NewFolder { path, parents, exist_ok, properties } = new;
                 let found = act.resolve(&path).await?;
                 if !exist_ok && let Some(node) = &found.node {
                     let what =
@@ -43,6 +72,9 @@ pub async fn make_folder(
                 }
                 let created = found.node.is_none();
                 let node = act.folder(&path, &mut staged).await?;
+                if !properties.is_empty() {
+                    properties::take(&mut act, node.id, &properties).await?;
+                }
                 if let Some(device) = who.syncing {
                     let seq = found.above.iter().map(|n| n.seq).max().unwrap_or(0).max(node.seq);
                     agreement::did(&mut act, device, &path, Stored::Folder, Some(seq)).await?;
@@ -69,6 +101,7 @@ pub async fn delete(mounted: &Arc<Mounted>, who: Who, path: DrivePath, expect: E
         .write(move |tx| {
             Box::pin(async move {
                 let mut act = Act::begin(tx, drive, actor, Right::Edit).await?;
+                act.guarded(&who.guard).await?;
                 let found = act.resolve(&path).await?;
                 let absent = || Error::not_found("there is nothing to delete").with("path", path.to_string());
                 let node = found.node.ok_or_else(absent)?;

@@ -11,11 +11,12 @@ use holdfast_protocol::{ContentHash, DrivePath};
 use uuid::Uuid;
 
 pub use copies::{copy, stage_opened};
-pub use folders::{delete, make_folder};
+pub use folders::{delete, make_folder, make_folder_with};
 pub use moves::rename;
 pub use put::{Put, put};
 
 use super::act::{NEEDS_FOLDERS, StagedFolder, Written};
+use super::locks::Guard;
 use super::placement::Mounted;
 use crate::catalog::changes::Actor;
 use crate::catalog::db::{AMBIGUOUS, Tx, TxFuture};
@@ -23,7 +24,7 @@ use crate::catalog::nodes::Node;
 use crate::error::{Error, Kind, Result};
 
 /// Who asks, and whether it is an explicit sync act of one of their devices.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Who {
     /// Internal key of the account.
     pub user_id: i64,
@@ -31,6 +32,8 @@ pub struct Who {
     pub device_id: Option<i64>,
     /// The device named by the header `Holdfast-Device`: only then agreements change and conflicts open.
     pub syncing: Option<i64>,
+    /// What the request says about locks.
+    pub guard: Guard,
 }
 
 impl Who {

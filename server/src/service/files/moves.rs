@@ -19,12 +19,13 @@ pub async fn rename(mounted: &Arc<Mounted>, who: Who, transfer: Transfer) -> Res
     let (drive, actor) = (mounted.id, who.actor(mounted.clock().now()));
     let parents = transfer.parents;
     let (value, seq) = with_folders(mounted, parents, move |staged| {
-        let transfer = transfer.clone();
+        let (transfer, who) = (transfer.clone(), who.clone());
         move |tx| -> TxFuture<'_, ((PutDone, i64), Vec<StagedFolder>)> {
             Box::pin(async move {
                 let mut staged = staged;
                 let mut act = Act::begin(tx, drive, actor, Right::Edit).await?;
-                let value = rename_in(&mut act, &transfer, who, &mut staged).await?;
+                act.guarded(&who.guard).await?;
+                let value = rename_in(&mut act, &transfer, &who, &mut staged).await?;
                 let head = act.finish().await?;
                 Ok(((value, head), staged))
             })
@@ -39,7 +40,7 @@ pub async fn rename(mounted: &Arc<Mounted>, who: Who, transfer: Transfer) -> Res
 async fn rename_in(
     act: &mut Act<'_>,
     transfer: &Transfer,
-    who: Who,
+    who: &Who,
     staged: &mut Vec<StagedFolder>,
 ) -> Result<PutDone> {
     let Transfer { from, to, expect, .. } = transfer;

@@ -70,12 +70,13 @@ pub async fn put(mounted: &Arc<Mounted>, who: Who, put: Put) -> Result<Done<PutD
 async fn commit_put(mounted: &Arc<Mounted>, who: Who, put: Put) -> Result<Outcome<PutDone>> {
     let (drive, actor) = (mounted.id, who.actor(mounted.clock().now()));
     with_folders(mounted, put.parents, move |staged| {
-        let put = put.clone();
+        let (put, who) = (put.clone(), who.clone());
         move |tx| -> TxFuture<'_, (Outcome<PutDone>, Vec<StagedFolder>)> {
             Box::pin(async move {
                 let mut staged = staged;
                 let mut act = Act::begin(tx, drive, actor, Right::Edit).await?;
-                let outcome = put_in(&mut act, &put, who, &mut staged).await?;
+                act.guarded(&who.guard).await?;
+                let outcome = put_in(&mut act, &put, &who, &mut staged).await?;
                 act.finish().await?;
                 Ok((outcome, staged))
             })
@@ -87,7 +88,7 @@ async fn commit_put(mounted: &Arc<Mounted>, who: Who, put: Put) -> Result<Outcom
 async fn put_in(
     act: &mut Act<'_>,
     put: &Put,
-    who: Who,
+    who: &Who,
     staged: &mut Vec<StagedFolder>,
 ) -> Result<Outcome<PutDone>> {
     let path = &put.path;
@@ -97,7 +98,8 @@ async fn put_in(
         && there == Some(put.blob.hash)
         && (node.mtime_ns == put.blob.stat.mtime_ns || who.syncing.is_some() || !put.expect.holds(there))
     {
-        // A repeated request, or two with the same content: so it is already.
+        // A repeated request, or two with the same content: so it is already. A lock is a lock all the same.
+        act.may_change(node).await?;
         if let Some(device) = who.syncing {
             let seq = found.above.iter().map(|n| n.seq).max().unwrap_or(0).max(node.seq);
             agreement::did(act, device, path, Stored::File(put.blob.hash), Some(seq)).await?;

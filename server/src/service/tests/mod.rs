@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use super::drives::Drives;
 use super::files::{Expect, Put, PutDone, Transfer, Who};
+use super::locks::Guard;
 use super::placement::{Mounted, Shared};
 use super::{content, drives, files};
 use crate::catalog::db::Db;
@@ -69,7 +70,7 @@ impl House {
             .unwrap();
         drives.opened(drive).await.unwrap();
         let root = folder.path().join("drives").join(user.to_string()).join("home");
-        let who = Who { user_id, device_id: None, syncing: None };
+        let who = Who { user_id, device_id: None, syncing: None, guard: Guard::default() };
         Self { folder, drives, current, db, drive, root, who }
     }
 
@@ -108,7 +109,7 @@ impl House {
     async fn put_if(&self, at: &str, text: &str, expect: Expect) -> Result<PutDone> {
         let blob = self.blob(text).await;
         let put = Put { path: path(at), blob, expect, parents: true, reason: "manual" };
-        files::put(&self.mounted(), self.who, put).await.map(|done| done.value)
+        files::put(&self.mounted(), self.who.clone(), put).await.map(|done| done.value)
     }
 
     async fn rename(&self, from: &str, to: &str) -> Result<PutDone> {
@@ -120,7 +121,7 @@ impl House {
             parents: true,
             shallow: false,
         };
-        let done = files::rename(&self.mounted(), self.who, transfer).await?;
+        let done = files::rename(&self.mounted(), self.who.clone(), transfer).await?;
         Ok(done.value)
     }
 

@@ -5,8 +5,8 @@ use std::pin::pin;
 use super::*;
 use crate::catalog::changes::Actor;
 use crate::catalog::drives::{self as drive_rows, Right};
+use crate::catalog::findings;
 use crate::catalog::testing::both_engines;
-use crate::catalog::{findings, nodes};
 use crate::service::act::Act;
 use crate::service::trash;
 use crate::store::Phys;
@@ -27,16 +27,7 @@ impl House {
     }
 
     async fn delete(&self, at: &str) -> files::Done<()> {
-        files::delete(&self.mounted(), self.who, path(at), Expect::Anything).await.unwrap()
-    }
-
-    async fn node(&self, at: &str) -> Option<nodes::Node> {
-        let (root, at) = (self.mounted().root_node, path(at));
-        self.db
-            .read(move |tx| Box::pin(async move { nodes::resolve(tx, root, &at).await }))
-            .await
-            .unwrap()
-            .node
+        files::delete(&self.mounted(), self.who.clone(), path(at), Expect::Anything).await.unwrap()
     }
 
     /// The bytes of the version with a content, if they can be read.
@@ -315,7 +306,7 @@ both_engines! {
         let id = house.node(&format!("t/{deep}/a.txt")).await.unwrap().uuid;
         house.delete(&format!("t/{deep}/a.txt")).await;
         house.rename("t", &"t".repeat(250)).await.unwrap();
-        trash::restore(&house.mounted(), house.who, id, None).await.unwrap();
+        trash::restore(&house.mounted(), house.who.clone(), id, None).await.unwrap();
         house.put("b.txt", "two").await.unwrap();
         assert_eq!(house.on_disk("b.txt").as_deref(), Some("two"));
         assert_eq!(house.kept("one").await.as_deref(), Some("one"));
@@ -330,7 +321,7 @@ both_engines! {
         std::fs::remove_dir_all(house.root.join("d")).unwrap();
         let blob = house.blob("two").await;
         let put = Put { path: path("d/b.txt"), blob, expect: Expect::Anything, parents: true, reason: "manual" };
-        assert!(!files::put(&house.mounted(), house.who, put).await.unwrap().placed);
+        assert!(!files::put(&house.mounted(), house.who.clone(), put).await.unwrap().placed);
         assert_eq!(house.read("d/b.txt").await.unwrap(), "two");
         house.make("d");
         house.try_again().await;
@@ -342,7 +333,7 @@ both_engines! {
         house.put("d/a.txt", "one").await.unwrap();
         house.settled().await;
         std::fs::remove_dir_all(house.root.join("d")).unwrap();
-        files::make_folder(&house.mounted(), house.who, path("d/sub"), true, true).await.unwrap();
+        files::make_folder(&house.mounted(), house.who.clone(), path("d/sub"), true, true).await.unwrap();
         house.marked().await;
         house.make("d/sub");
         house.try_again().await;
@@ -363,7 +354,7 @@ both_engines! {
             .collect();
         buckets.iter().for_each(|bucket| std::fs::create_dir(bucket).unwrap());
         let deep = vec!["n"; 60].join("/");
-        assert!(files::make_folder(&house.mounted(), house.who, path(&deep), true, true).await.is_err());
+        assert!(files::make_folder(&house.mounted(), house.who.clone(), path(&deep), true, true).await.is_err());
         for n in 0..=255 {
             house.make(&format!(".holdfast/versions/{n:02x}"));
         }

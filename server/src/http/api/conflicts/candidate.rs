@@ -27,7 +27,7 @@ pub async fn get(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let (name, opened) = conflicts::read_candidate(&app, &caller, id).await?;
-    content::send(opened, &name, &Method::GET, &headers)
+    Ok(content::send(opened, &name, &Method::GET, &headers)?)
 }
 
 /// Sends the client's content of an open conflict, so that it can be resolved by `create_version` or `keep_both`.

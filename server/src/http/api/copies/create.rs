@@ -31,7 +31,7 @@ pub async fn create(
 ) -> Result<Response, Problem> {
     let (_, mounted) = app.drives.reach(caller.0.user_id, Some(&drive)).await?;
     let who = caller.who();
-    let transfer = new.read(who)?;
+    let transfer = new.read(&who)?;
     let (from, to, drive) = (transfer.from.clone(), transfer.to.clone(), Arc::clone(&mounted));
     let done = app.act(async move { files::copy(&drive, who, transfer).await }).await?;
     Ok(answer(StatusCode::CREATED, from, to, &done))

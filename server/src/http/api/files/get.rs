@@ -42,5 +42,5 @@ pub async fn get(
 ) -> Result<Response, Problem> {
     let (_, mounted) = app.drives.reach(caller.user_id, Some(&at.drive)).await?;
     let (opened, node) = contents::open(&mounted, &at.path).await?;
-    content::send(opened, &node.name, &method, &headers)
+    Ok(content::send(opened, &node.name, &method, &headers)?)
 }

@@ -42,7 +42,7 @@ impl NewTransfer {
     ///
     /// # Errors
     /// 422 for an `expect` that is no content hash.
-    pub fn read(self, who: Who) -> Result<Transfer> {
+    pub fn read(self, who: &Who) -> Result<Transfer> {
         let expect = match self.expect.as_deref() {
             None => Expect::Anything,
             Some("*") => Expect::Something,

@@ -42,7 +42,7 @@ pub struct Resolve {
     responses((status = 200, body = Resolved)))]
 pub async fn resolve(
     State(app): State<App>,
-    CallerOn(caller, device): CallerOn,
+    CallerOn(caller, device, _): CallerOn,
     uri: Uri,
     Json(body): Json<Resolve>,
 ) -> Result<(HeaderMap, Json<Resolved>), Problem> {

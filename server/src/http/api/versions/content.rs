@@ -24,5 +24,5 @@ pub async fn get(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let (name, opened) = history::content(&app, &caller, drive, id).await?;
-    content::send(opened, &name, &Method::GET, &headers)
+    Ok(content::send(opened, &name, &Method::GET, &headers)?)
 }

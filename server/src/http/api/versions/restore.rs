@@ -34,12 +34,12 @@ pub struct Restored {
     responses((status = 200, body = Restored)))]
 pub async fn restore(
     State(app): State<App>,
-    CallerOn(caller, device): CallerOn,
+    CallerOn(caller, device, guard): CallerOn,
     Path((drive, id)): Path<(String, Uuid)>,
     headers: HeaderMap,
 ) -> Result<(HeaderMap, Json<Restored>), Problem> {
     let device = device.or_else(|| caller.device.clone()).map(|device| device.id);
-    let who = Who { user_id: caller.user_id, device_id: device, syncing: None };
+    let who = Who { user_id: caller.user_id, device_id: device, syncing: None, guard };
     let Asked::Expect(expect) = conditions::asked(&headers)? else {
         return Err(Error::malformed("a restore takes one entity tag in If-Match").into());
     };

@@ -1,0 +1,2 @@
+DROP TABLE dav_properties;
+DROP TABLE dav_locks;
