@@ -76,13 +76,16 @@ async fn accept(
     }
 }
 
+/// A connection as hyper reads and writes it.
+type Io = TokioIo<Watched<TcpStream>>;
+
 /// HTTP/1.1: what every client of a plain connection speaks.
 fn connection(
     stream: TcpStream,
     peer: SocketAddr,
     router: Router,
 ) -> http1::Connection<
-    TokioIo<Watched<TcpStream>>,
+    Io,
     impl hyper::service::Service<
         Request<Incoming>,
         Response = Response,

@@ -242,7 +242,7 @@ enum Taken {
     /// It is in the catalogue.
     File,
     /// It is in the catalogue, and what is in it is to be compared.
-    Folder(Node),
+    Folder(Box<Node>),
     /// The catalogue has changed since it was seen.
     No,
 }
@@ -269,7 +269,7 @@ async fn adopt_one(act: &mut Act<'_>, parent: &Node, ready: Ready) -> Result<Tak
             let node = nodes::by_id(act.tx, node.id).await?;
             return match hash {
                 Some(hash) => act.adopt_content(&node, &path, hash, &stat).await.map(|()| Taken::File),
-                None => Ok(Taken::Folder(node)),
+                None => Ok(Taken::Folder(Box::new(node))),
             };
         }
     }
@@ -280,9 +280,11 @@ async fn adopt_one(act: &mut Act<'_>, parent: &Node, ready: Ready) -> Result<Tak
         }
         (Some(node), None) => {
             act.adopt_identity(&node, stat.ident).await?;
-            Ok(Taken::Folder(node))
+            Ok(Taken::Folder(Box::new(node)))
         }
         (None, Some(hash)) => act.adopt_file(parent, &path, hash, &stat).await.map(|_| Taken::File),
-        (None, None) => act.adopt_folder(parent, &path, &stat).await.map(Taken::Folder),
+        (None, None) => {
+            act.adopt_folder(parent, &path, &stat).await.map(|node| Taken::Folder(Box::new(node)))
+        }
     }
 }
