@@ -189,6 +189,27 @@ both_engines! {
         home.is_plain().await;
     }
 
+    async fn a_drive_without_a_free_byte_is_served_for_reading_after_a_restart(builder: Builder) {
+        let Some((mut server, small)) = small("a_restart_on_a_full_disk", builder, "size=8m").await else { return };
+        let mut home = Home::with(&server, &[("/a.txt", "old"), ("/a.txt", "a"), ("/A/b.txt", "b")]).await;
+        for stops_in_order in [true, false] {
+            home.is_plain().await;
+            small.fill(0);
+            if stops_in_order {
+                server.stop().await;
+            } else {
+                server.kill9();
+            }
+            server.launch().await;
+            home = home.at(&server);
+            assert_eq!((home.read("/a.txt").await, home.read("/A/b.txt").await), ("a".to_owned(), "b".to_owned()));
+            assert_eq!(home.contents(&home.entry("/a.txt").await["id"]).await, ["a", "old"]);
+            home.client.put(&file("/new.txt"), in_pieces(1 << 20)).await.expect_problem(507);
+            small.free();
+            until_writable(&home, "/after.txt").await;
+        }
+    }
+
     async fn where_everything_is_on_one_disk_all_goes_on_once_there_is_room(builder: Builder) {
         let server = builder.prepare().await;
         let at = server.data_dir();

@@ -29,7 +29,10 @@ pub(super) async fn run(config: Config) -> Result<(), Failure> {
         .map_err(|error| Failure(format!("cannot listen on {}: {error}", app.config.listen)))?;
     let address = listener.local_addr()?;
     let told = listen_file(&app.config);
-    write_whole(&told, &format!("{address}\n"))?;
+    if let Err(error) = write_whole(&told, &format!("{address}\n")) {
+        // A full disk is no reason not to serve what is on it.
+        tracing::warn!(%error, "the address could not be noted; `holdfastd healthcheck` asks the configured one");
+    }
     greet(&app, address, &first)?;
 
     let stopping = app.clone();
@@ -48,7 +51,11 @@ pub(super) async fn run(config: Config) -> Result<(), Failure> {
         tracing::warn!("requests still under way are cut off");
     }
     app.close().await;
-    std::fs::remove_file(&told)?;
+    if let Err(error) = std::fs::remove_file(&told)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        tracing::warn!(%error, "the note of the address stays behind");
+    }
     tracing::info!("stopped");
     Ok(())
 }

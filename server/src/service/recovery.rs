@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -16,12 +17,15 @@ use crate::store::{FolderDrive, LogEntry, Phys};
 
 /// Most ops read at once.
 const PAGE: i64 = 1000;
+/// How often a recovery that could not come to its end is tried again.
+const RETRY_EVERY: Duration = Duration::from_secs(5);
 
 /// Opens a drive's root, redoes its pending ops with their marks, and settles slots that nobody knows.
 ///
 /// # Errors
-/// When the root is missing, another drive's, in use, or cannot be written: the drive is offline then.
-pub async fn open(shared: &Shared, drive: &Drive) -> Result<Arc<Mounted>> {
+/// When the root is missing, another drive's, in use, or cannot be written: the drive is offline then. Full, it is open,
+/// and its recovery has still to be finished: [`Redo::finish_later`].
+pub async fn open(shared: &Shared, drive: &Drive) -> Result<(Arc<Mounted>, Option<Redo>)> {
     let root = drive.root.clone().ok_or_else(|| Error::unavailable("it has no root here", 30))?;
     let root_node = drive.root_node_id.ok_or_else(|| Error::internal("a drive without a root node"))?;
     let uuid = drive.uuid;
@@ -30,16 +34,45 @@ pub async fn open(shared: &Shared, drive: &Drive) -> Result<Arc<Mounted>> {
         .map_err(Error::internal)?
         .map_err(|refusal| Error::unavailable(refusal.to_string(), 30))?;
     let mounted = Arc::new(Mounted::new(shared, drive, root_node, store));
-    let touched = touched(&mounted, drive.placed_seq).await?;
-    {
-        let mut gate =
-            mounted.quiet().await.ok_or_else(|| Error::unavailable("it cannot be written now", 30))?;
-        mounted.mark(&mut gate).await?;
-        mounted.try_parked().await?;
-        verify(&mounted, touched).await?;
+    let redo = Redo { touched: touched(&mounted, drive.placed_seq).await? };
+    match redo.finish(&mounted).await {
+        Ok(()) => Ok((mounted, None)),
+        // Read it can be: what is not placed yet lies in its slot. Whoever can free space does not need another look.
+        Err(_) if mounted.degraded().is_some() => Ok((mounted, Some(redo))),
+        Err(error) => Err(error),
     }
-    sweep(&mounted).await?;
-    Ok(mounted)
+}
+
+/// What a recovery has to look at.
+pub struct Redo {
+    touched: BTreeSet<i64>,
+}
+
+impl Redo {
+    /// Comes to its end later, on a drive that could not be written when it was opened. To be awaited before anything else
+    /// looks at the drive's folder, for that must not take for deleted what is only missing.
+    pub async fn finish_later(self, mounted: &Arc<Mounted>) {
+        loop {
+            tokio::time::sleep(RETRY_EVERY).await;
+            match self.finish(mounted).await {
+                Ok(()) => return,
+                Err(error) => {
+                    tracing::debug!(drive = %mounted.uuid, %error, "the drive is not recovered yet")
+                }
+            }
+        }
+    }
+
+    async fn finish(&self, mounted: &Arc<Mounted>) -> Result<()> {
+        {
+            let mut gate =
+                mounted.quiet().await.ok_or_else(|| Error::unavailable("it cannot be written now", 30))?;
+            mounted.mark(&mut gate).await?;
+            mounted.try_parked().await?;
+            verify(mounted, self.touched.clone()).await?;
+        }
+        sweep(mounted).await
+    }
 }
 
 /// The nodes that a redo is about: those of what was committed and not marked, and of what waits.

@@ -29,6 +29,21 @@ pub struct Caps {
     pub folds_case: bool,
 }
 
+impl Caps {
+    /// Of a drive that was one before and has no byte left to try anything out with: what it must have had, and nothing
+    /// more. Should it have been carried to another file system since, its placements wait rather than go wrong.
+    pub(crate) fn untried() -> Self {
+        Self {
+            exchange: true,
+            stable_ino: true,
+            reflink: false,
+            hardlink: false,
+            xattr: false,
+            folds_case: false,
+        }
+    }
+}
+
 /// Tries everything out in a folder that may be written, and leaves nothing behind.
 pub(crate) fn probe(folder: BorrowedFd<'_>) -> io::Result<Caps> {
     let name = format!("probe-{}", Uuid::new_v4());

@@ -132,6 +132,9 @@ impl Act<'_> {
         nodes::set_place(self.tx, node.id, seq, folder.id, name, node.slot, self.actor.now).await?;
         if waits_in_slot {
             nodes::set_state(self.tx, node.id, "unplaced", node.slot).await?;
+        } else if node.state == "missing" {
+            // It is not known to be anywhere: a new name does not change that.
+            nodes::set_state(self.tx, node.id, "missing", None).await?;
         } else if lies != to.as_str() {
             if node.is_folder() {
                 ops::go_along(self.tx, self.drive.id, &lies, to.as_str()).await?;

@@ -235,7 +235,7 @@ impl Mounted {
         if let How::Adopted(ident) = done.how {
             self.adopted_folder(id, ident).await?;
         }
-        if matches!(done.how, How::Newcomer(_) | How::Absent) {
+        if matches!(done.how, How::Newcomer(_) | How::Absent | How::Adopted(_)) {
             self.look_at(&self.path_for_people(&row));
         }
         self.flush_now().await?;

@@ -35,7 +35,9 @@ impl Mounted {
                 // Changes without an op, such as adoptions, are on disk by themselves.
                 gate.done = done.max(head);
                 self.attempted.send_replace(gate.done);
-                self.recovered().await;
+                if !gate.stuck {
+                    self.recovered().await;
+                }
                 return Ok(());
             }
             for op in pending {
@@ -103,7 +105,8 @@ impl Mounted {
                     self.adopted_folder(row.node_id, ident).await?;
                     read_anew = true;
                 }
-                if matches!(done.how, How::Newcomer(_) | How::Absent) {
+                // An adopted folder may hold what nobody knows yet.
+                if matches!(done.how, How::Newcomer(_) | How::Absent | How::Adopted(_)) {
                     self.look_at(&self.path_for_people(&row));
                 }
                 if let Some(there) = done.in_slot.filter(|_| row.displaced().is_none()) {
@@ -123,7 +126,9 @@ impl Mounted {
         gate.tried += 1;
         gate.since.get_or_insert_with(Instant::now);
         self.attempted.send_replace(row.seq);
-        self.recovered().await;
+        if !gate.stuck {
+            self.recovered().await;
+        }
         Ok(read_anew)
     }
 
@@ -159,13 +164,17 @@ impl Mounted {
         }
         failpoint::hit("mark.before");
         let (store, log) = (Arc::clone(&self.store), gate.log.clone());
-        tokio::task::spawn_blocking(move || {
+        let durable = tokio::task::spawn_blocking(move || {
             store.flush()?;
             store.log_append(&log)
         })
         .await
-        .map_err(Error::internal)?
-        .map_err(|source| Error::unavailable("the drive cannot be written", 30).because(source))?;
+        .map_err(Error::internal)?;
+        if let Err(source) = durable {
+            gate.stuck = true;
+            self.degrade(&source).await;
+            return Err(Error::unavailable("the drive cannot be written", 30).because(source));
+        }
         let (drive, seq, notes, now) = (self.id, gate.done, gate.notes.clone(), self.clock.now());
         let left_behind = self
             .db
@@ -185,6 +194,7 @@ impl Mounted {
         self.store.marked();
         let done = gate.done;
         *gate = Attempt { done, ..Attempt::default() };
+        self.recovered().await;
         if left_behind && let Err(error) = self.try_parked().await {
             tracing::warn!(drive = %self.uuid, %error, "what is parked could not be tried again");
         }

@@ -34,7 +34,7 @@ enum Origin {
     New,
     /// A node that is no longer where its name says.
     Moved(Box<Node>, DrivePath),
-    /// A node whose move waits to be placed: it will be taken from here.
+    /// A node whose move waits to be placed, or what waits to be deleted: it will be taken from here.
     Waiting,
 }
 
@@ -214,17 +214,23 @@ async fn origin(mounted: &Arc<Mounted>, difference: &Difference) -> Result<Origi
         return Ok(Origin::New);
     }
     let (drive, stat) = (mounted.id, difference.stat);
-    let found = mounted
+    let (parked, found) = mounted
         .db()
         .read(move |tx| {
             Box::pin(async move {
+                let parked = ops::parked_about(tx, drive, stat.ident).await?.is_some();
                 let nodes = nodes::by_inode(tx, drive, stat.ident).await?;
-                let [node] = nodes.as_slice() else { return Ok(None) };
+                let [node] = nodes.as_slice() else { return Ok((parked, None)) };
                 let lineage = nodes::lineage(tx, node.id).await?;
-                Ok(tree::is_live(&lineage).then(|| (node.clone(), tree::path_of(&lineage).0)))
+                let live = tree::is_live(&lineage).then(|| (node.clone(), tree::path_of(&lineage).0));
+                Ok((parked, live))
             })
         })
         .await?;
+    if parked {
+        // Also what was edited since: once it leaves its place it is judged, and kept.
+        return Ok(Origin::Waiting);
+    }
     let Some((node, path)) = found.filter(|(node, _)| same_kind(node, &stat)) else {
         return Ok(Origin::New);
     };

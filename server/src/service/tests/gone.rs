@@ -154,6 +154,30 @@ both_engines! {
     }
 }
 
+both_engines! {
+    async fn a_missing_file_stays_missing_under_a_new_name(db: Db) {
+        let house = House::new(db).await;
+        for name in ["a.txt", "b.txt", "c.txt"] {
+            house.put(name, name).await.unwrap();
+        }
+        house.settled().await;
+        let node = house.node("a.txt").await.unwrap();
+        house.drives.stop().await;
+        let drive = house.drive;
+        house.db.write(move |tx| Box::pin(unmarked(tx, drive, node))).await.unwrap();
+        std::fs::rename(house.root.join("a.txt"), house.root.parent().unwrap().join("aside")).unwrap();
+        let house = house.restart().await;
+        assert_eq!(house.node("a.txt").await.unwrap().state, "missing");
+        house.rename("a.txt", "new.txt").await.unwrap();
+        house.looked_at("").await;
+        assert_eq!(house.node("new.txt").await.unwrap().state, "missing", "nobody has deleted it");
+        std::fs::rename(house.root.parent().unwrap().join("aside"), house.root.join("new.txt")).unwrap();
+        let house = house.restart().await;
+        until("it counts as there", || async { house.node("new.txt").await.unwrap().state == "live" }).await;
+        assert_eq!(house.read("new.txt").await.unwrap(), "a.txt");
+    }
+}
+
 /// A placement of a file that was committed and, as far as the catalogue knows, not done: as after a power cut.
 async fn unmarked(tx: &mut Tx, drive: i64, node: Node) -> Result<()> {
     let head = drives::by_id(tx, drive).await?.unwrap().head_seq + 1;

@@ -280,6 +280,27 @@ both_engines! {
         assert_eq!(house.kept("one").await.as_deref(), Some("one"));
     }
 
+    async fn what_waits_to_be_deleted_can_be_read_and_does_not_come_back(db: Db) {
+        let house = House::new(db).await;
+        for name in ["a.txt", "b.txt"] {
+            house.put(name, name).await.unwrap();
+        }
+        house.settled().await;
+        if !immutable(&house.root.join("a.txt"), true) {
+            skipped("what_waits_to_be_deleted", "files cannot be made immutable here");
+            return;
+        }
+        house.delete("a.txt").await;
+        house.marked().await;
+        house.looked_at("").await;
+        let seen = (house.node("a.txt").await.is_none(), house.kept("a.txt").await);
+        assert!(immutable(&house.root.join("a.txt"), false));
+        assert_eq!(seen, (true, Some("a.txt".to_owned())));
+        house.try_again().await;
+        house.settled().await;
+        assert_eq!(house.on_disk("a.txt"), None);
+    }
+
     async fn a_file_written_anew_over_a_refused_deletion_keeps_both_contents(db: Db) {
         let house = House::new(db).await;
         house.put("a.txt", "one").await.unwrap();
