@@ -4,6 +4,7 @@
 pub mod attrs;
 pub mod beneath;
 pub mod hash;
+pub mod read;
 pub mod signature;
 pub mod stat;
 pub mod sync;

@@ -16,12 +16,16 @@ use crate::config::Config;
 use crate::domain::limits::{Attempts, Rate};
 use crate::error::{Error, Kind, Result};
 use crate::keys::{self, Keys};
+use crate::service::caller::{Caller, Proof};
 use crate::service::drives::{self, Drives};
 use crate::service::passwords::Passwords;
 use crate::service::placement::Shared;
+use crate::service::remembered::Remembered;
 use crate::service::setup::SetupCode;
 use crate::verdicts::Verdicts;
 
+/// Most callers that are remembered at once.
+const CALLERS: usize = 1024;
 /// Events that a slow reader may lag behind before it has to read the catalogue again.
 const EVENTS_KEPT: usize = 1024;
 
@@ -45,6 +49,8 @@ pub struct Inner {
     pub passwords: Passwords,
     /// Passwords found right a moment ago.
     pub verdicts: Verdicts,
+    /// Who was found behind a credential a moment ago.
+    pub callers: Remembered<Proof, Caller>,
     /// The first account's code.
     pub setup: SetupCode,
     /// Lines of the activity log, after their commit.
@@ -107,6 +113,7 @@ impl App {
             keys,
             passwords: Passwords::default(),
             verdicts: Verdicts::default(),
+            callers: Remembered::new(CALLERS),
             setup: SetupCode::default(),
             events,
             server_id,

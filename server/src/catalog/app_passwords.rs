@@ -92,6 +92,7 @@ pub async fn of_user(tx: &mut Tx, user_id: i64, after: i64, limit: i64) -> Resul
 /// # Errors
 /// The catalogue's.
 pub async fn revoke(tx: &mut Tx, uuid: Uuid, user_id: i64, at: i64) -> Result<bool> {
+    tx.after.accounts = true;
     let ended = execute!(tx, sqlx::query(REVOKE).bind(uuid).bind(user_id).bind(at))?;
     Ok(ended > 0)
 }

@@ -12,6 +12,7 @@ use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::pin::Pin;
 use std::str::FromStr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -59,6 +60,8 @@ pub struct Committed {
     pub events: Vec<Event>,
     /// Drives (internal ids) that got placements to do.
     pub drives: Vec<i64>,
+    /// An account, or something that proves one, was changed or taken back.
+    pub accounts: bool,
 }
 
 /// A transaction. Catalogue functions take `&mut Tx`; what they leave in [`Tx::after`] is published after the commit.
@@ -186,6 +189,24 @@ pub struct Db {
     pools: Pools,
     line: mpsc::Sender<Box<dyn Queued>>,
     hook: Arc<OnceLock<CommitHook>>,
+    counts: Arc<Counts>,
+}
+
+/// What was committed by this process, counted before anybody is answered.
+#[derive(Debug, Default)]
+struct Counts {
+    commits: AtomicU64,
+    accounts: AtomicU64,
+}
+
+impl Counts {
+    /// A batch was committed, or may have been.
+    fn add(&self, accounts: bool) {
+        self.commits.fetch_add(1, Ordering::SeqCst);
+        if accounts {
+            self.accounts.fetch_add(1, Ordering::SeqCst);
+        }
+    }
 }
 
 impl std::fmt::Debug for Db {
@@ -241,8 +262,20 @@ impl Db {
         };
         let (line, queued) = mpsc::channel(QUEUE);
         let hook = Arc::new(OnceLock::new());
-        tokio::spawn(writer(pools.clone(), queued, Arc::clone(&hook)));
-        Ok(Self { pools, line, hook })
+        let counts = Arc::new(Counts::default());
+        tokio::spawn(writer(pools.clone(), queued, Arc::clone(&hook), Arc::clone(&counts)));
+        Ok(Self { pools, line, hook, counts })
+    }
+
+    /// How often this process has committed: what was read under a number is what the catalogue holds as long as the
+    /// number is the same, unless another process writes to it.
+    pub fn commits(&self) -> u64 {
+        self.counts.commits.load(Ordering::SeqCst)
+    }
+
+    /// As [`Db::commits`], of changes to accounts and to what proves them alone.
+    pub fn account_changes(&self) -> u64 {
+        self.counts.accounts.load(Ordering::SeqCst)
     }
 
     /// Waits for what was handed in and closes all connections; SQLite then leaves one file, without a log beside it.
@@ -343,12 +376,18 @@ async fn begin(pools: &Pools) -> Result<Tx, sqlx::Error> {
 }
 
 /// The writer: takes what waits, runs it, commits once, answers.
-async fn writer(pools: Pools, mut queued: mpsc::Receiver<Box<dyn Queued>>, hook: Arc<OnceLock<CommitHook>>) {
+async fn writer(
+    pools: Pools,
+    mut queued: mpsc::Receiver<Box<dyn Queued>>,
+    hook: Arc<OnceLock<CommitHook>>,
+    counts: Arc<Counts>,
+) {
     let mut batch = Vec::with_capacity(BATCH);
     while queued.recv_many(&mut batch, BATCH).await > 0 {
         let outcome = run_batch(&pools, &mut batch).await;
         match outcome {
             Ok(committed) => {
+                counts.add(committed.accounts);
                 if let Some(hook) = hook.get() {
                     // The commit stands whatever its hearers make of it.
                     let told = std::panic::catch_unwind(AssertUnwindSafe(|| hook(committed)));
@@ -359,6 +398,7 @@ async fn writer(pools: Pools, mut queued: mpsc::Receiver<Box<dyn Queued>>, hook:
                 batch.drain(..).for_each(|job| job.answer(Ok(())));
             }
             Err(failure) => {
+                counts.add(true);
                 tracing::error!(error = %failure.source, ambiguous = failure.ambiguous, "a batch of writes failed");
                 if failure.is_failed_sync() {
                     // What a failed sync left in memory is not what is on disk: only a new start tells (algorithms A).

@@ -102,6 +102,7 @@ pub async fn register(
     platform: Option<&str>,
     at: i64,
 ) -> Result<(Device, Registered)> {
+    tx.after.accounts = true;
     let before = by_name(tx, user_id, device_id).await?;
     let device: Device = on!(tx, |c| sqlx::query_as(REGISTER)
         .bind(Uuid::new_v4())
@@ -125,6 +126,7 @@ pub async fn register(
 /// # Errors
 /// The catalogue's.
 pub async fn rename(tx: &mut Tx, id: i64, name: &str, at: i64) -> Result<()> {
+    tx.after.accounts = true;
     execute!(tx, sqlx::query(RENAME).bind(id).bind(name).bind(at))?;
     Ok(())
 }
@@ -144,6 +146,7 @@ pub async fn touch(tx: &mut Tx, id: i64, at: i64) -> Result<()> {
 /// # Errors
 /// The catalogue's.
 pub async fn revoke(tx: &mut Tx, id: i64, at: i64) -> Result<()> {
+    tx.after.accounts = true;
     for sql in [REVOKE, REVOKE_SESSIONS, REVOKE_APP_PASSWORDS] {
         execute!(tx, sqlx::query(sql).bind(id).bind(at))?;
     }

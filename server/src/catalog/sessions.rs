@@ -145,6 +145,7 @@ const DROP_MANY: &str = "DELETE FROM sessions WHERE user_id = $1 AND id NOT IN (
 /// # Errors
 /// The catalogue's.
 pub async fn insert(tx: &mut Tx, new: NewSession, forget_before: i64, most: i64) -> Result<Uuid> {
+    tx.after.accounts = true;
     execute!(tx, sqlx::query(DROP_MANY).bind(new.user_id).bind(most - 1))?;
     execute!(tx, sqlx::query(DROP_OLD).bind(new.user_id).bind(forget_before))?;
     Ok(on!(tx, |c| sqlx::query_scalar(INSERT)
@@ -179,6 +180,7 @@ pub async fn rotate(
     now: i64,
     expires_at: i64,
 ) -> Result<Option<i64>> {
+    tx.after.accounts = true;
     Ok(on!(tx, |c| sqlx::query_scalar(ROTATE)
         .bind(session)
         .bind(generation)
@@ -207,6 +209,7 @@ pub async fn of_user(tx: &mut Tx, user_id: i64, after: i64, now: i64, limit: i64
 /// # Errors
 /// The catalogue's.
 pub async fn revoke(tx: &mut Tx, session: Uuid, user_id: i64, at: i64) -> Result<bool> {
+    tx.after.accounts = true;
     let ended = execute!(tx, sqlx::query(REVOKE).bind(session).bind(user_id).bind(at))?;
     Ok(ended > 0)
 }
@@ -216,6 +219,7 @@ pub async fn revoke(tx: &mut Tx, session: Uuid, user_id: i64, at: i64) -> Result
 /// # Errors
 /// The catalogue's.
 pub async fn revoke_all(tx: &mut Tx, user_id: i64, but: Option<Uuid>, at: i64) -> Result<()> {
+    tx.after.accounts = true;
     // The nil UUID names no session: none is spared.
     let but = but.unwrap_or(Uuid::nil());
     execute!(tx, sqlx::query(REVOKE_ALL).bind(user_id).bind(at).bind(but))?;

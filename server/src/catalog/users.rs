@@ -166,6 +166,7 @@ pub async fn page(tx: &mut Tx, after: i64, limit: i64) -> Result<Vec<User>> {
 /// # Errors
 /// The catalogue's.
 pub async fn update(tx: &mut Tx, user: &User) -> Result<()> {
+    tx.after.accounts = true;
     execute!(
         tx,
         sqlx::query(UPDATE)
@@ -183,6 +184,7 @@ pub async fn update(tx: &mut Tx, user: &User) -> Result<()> {
 /// # Errors
 /// The catalogue's.
 pub async fn set_password(tx: &mut Tx, id: i64, password_hash: &str, at: i64) -> Result<()> {
+    tx.after.accounts = true;
     execute!(tx, sqlx::query(SET_PASSWORD).bind(id).bind(password_hash).bind(at))?;
     Ok(())
 }

@@ -21,10 +21,13 @@ use crate::service::locks;
 
 /// Sends a file; a folder is listed by PROPFIND, not by GET.
 pub(super) async fn get(inside: &Inside, parts: &Parts) -> Result<Response> {
-    if there(inside).await?.is_some_and(|entry| entry.node.is_folder()) {
-        return Err(not_allowed(&parts.method));
-    }
-    let (opened, node) = contents::open(&inside.mounted, &inside.path).await?;
+    let (opened, node) = match contents::open(&inside.mounted, &inside.path).await {
+        Ok(opened) => opened,
+        Err(error) if error.problem_code() == Some(contents::IS_A_FOLDER) => {
+            return Err(not_allowed(&parts.method));
+        }
+        Err(error) => return Err(error),
+    };
     content::send(opened, &node.name, &parts.method, &parts.headers)
 }
 

@@ -22,8 +22,6 @@ use crate::service::caller::Caller;
 use crate::service::placement::Mounted;
 use crate::service::properties::{self, Described, Page, Wanted};
 
-/// Members that are read at once.
-const PAGE: usize = 10_000;
 /// Bytes that are written before they are sent.
 const PIECE: usize = 64 * 1024;
 /// Most properties that one request may name.
@@ -232,8 +230,7 @@ pub(super) async fn handle(inside: &Inside, parts: &Parts, body: Body) -> Result
         Err(refused) => return Ok(refused),
     };
     let wanted = asked.wanted();
-    let members = if depth == Depth::One { PAGE } else { 0 };
-    let page = properties::describe(&inside.mounted, &inside.path, wanted, members).await?;
+    let page = properties::describe(&inside.mounted, &inside.path, wanted, depth == Depth::One).await?;
     let quota = match asked.has(Live::Free) || asked.has(Live::Used) {
         true => quota(&inside.mounted).await,
         false => None,
@@ -278,7 +275,7 @@ async fn quota(mounted: &Arc<Mounted>) -> Option<Quota> {
 /// Where an answer stands.
 struct Standing {
     answering: Answering,
-    page: Page,
+    page: Arc<Page>,
     /// Members of the page that were written.
     written: usize,
     wanted: Wanted,
@@ -286,7 +283,7 @@ struct Standing {
     begun: bool,
 }
 
-fn stream_of(answering: Answering, page: Page, wanted: Wanted, mounted: Arc<Mounted>) -> Body {
+fn stream_of(answering: Answering, page: Arc<Page>, wanted: Wanted, mounted: Arc<Mounted>) -> Body {
     let standing = Standing { answering, page, written: 0, wanted, mounted, begun: false };
     Body::from_stream(stream::unfold(Some(standing), |standing| async move {
         let mut standing = standing?;
@@ -307,8 +304,8 @@ fn stream_of(answering: Answering, page: Page, wanted: Wanted, mounted: Arc<Moun
                     return Some((Ok(Bytes::from(out)), Some(standing)));
                 }
             }
-            let Some(next) = standing.page.next.take() else { break };
-            match properties::more(&standing.mounted, next, standing.wanted, PAGE).await {
+            let Some(next) = standing.page.next.clone() else { break };
+            match properties::more(&standing.mounted, next, standing.wanted).await {
                 Ok(page) => (standing.page, standing.written) = (page, 0),
                 // What was sent cannot be taken back: the answer breaks off, so that nobody takes it for whole.
                 Err(error) => return Some((Err(std::io::Error::other(error.to_string())), None)),

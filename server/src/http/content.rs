@@ -46,7 +46,7 @@ fn whole(opened: Opened, name: &str, current: &Current, head: bool) -> Response 
     let mut headers = HeaderMap::new();
     describe(&mut headers, &opened, name, current);
     headers.insert(CONTENT_LENGTH, size.into());
-    let body = if head { Body::empty() } else { Body::from_stream(opened.stream(0..size)) };
+    let body = if head { Body::empty() } else { bytes_of(opened, 0..size) };
     (StatusCode::OK, headers, body).into_response()
 }
 
@@ -58,7 +58,15 @@ fn partial(opened: Opened, name: &str, current: &Current, range: std::ops::Range
     if let Ok(told) = HeaderValue::try_from(told) {
         headers.insert(CONTENT_RANGE, told);
     }
-    (StatusCode::PARTIAL_CONTENT, headers, Body::from_stream(opened.stream(range))).into_response()
+    (StatusCode::PARTIAL_CONTENT, headers, bytes_of(opened, range)).into_response()
+}
+
+/// In one piece where that is at hand.
+fn bytes_of(opened: Opened, range: std::ops::Range<u64>) -> Body {
+    match opened.at_once(range.clone()) {
+        Some(bytes) => Body::from(bytes),
+        None => Body::from_stream(opened.stream(range)),
+    }
 }
 
 fn beyond(size: u64) -> Response {

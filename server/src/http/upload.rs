@@ -73,7 +73,7 @@ pub async fn receive(
         limit: app.config.limits.upload_size,
     };
     let hints = FinishHints { mtime_ns: fields::declared_mtime(headers)?, at: at.map(Phys::from) };
-    let mut upload = Upload::begin(mounted, declared).await?;
+    let mut upload = Upload::begin(mounted, declared)?;
     let mut stream = body.into_data_stream();
     loop {
         match tokio::time::timeout(SILENCE, stream.next()).await {

@@ -34,6 +34,15 @@ pub enum Credential {
     Password,
 }
 
+/// What a request shows to prove who sends it, in the form it may be remembered by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Proof {
+    /// A valid access token of this login.
+    Session(Uuid),
+    /// A name and a password, by a keyed hash of both.
+    Secret([u8; 32]),
+}
+
 /// A device of the caller's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceRef {

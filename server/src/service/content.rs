@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_util::{Stream, stream};
 use holdfast_protocol::{ContentHash, DrivePath};
 
-use super::placement::Mounted;
+use super::placement::{Mounted, lies_at};
 use crate::catalog::db::Tx;
 use crate::catalog::nodes::{self, Node};
 use crate::catalog::versions::{self, Version};
@@ -20,8 +20,12 @@ use crate::domain::stat::{Ident, Stat};
 use crate::error::{Error, Result};
 use crate::store::{OpenError, Phys};
 
-/// Bytes read in one blocking step: one step for most files, few for large ones.
+/// Bytes read in one step that waits for the disk: one step for most files, few for large ones.
 const STEP: u64 = 256 * 1024;
+/// Bytes read in one step from memory: as many as stay in a processor's cache until they are sent.
+const AT_ONCE: usize = 128 * 1024;
+/// The code of the error of reading a folder like a file.
+pub const IS_A_FOLDER: &str = "is-a-folder";
 /// How often a name is resolved anew when what lies there is not what the catalogue said.
 const TRIES: usize = 4;
 
@@ -54,6 +58,15 @@ impl Opened {
         }
     }
 
+    /// The bytes of a range (which must lie within the size), if it is short and no disk has to be waited for.
+    pub fn at_once(&self, range: Range<u64>) -> Option<Bytes> {
+        let short = usize::try_from(range.end.checked_sub(range.start)?).ok().filter(|n| *n <= AT_ONCE)?;
+        let mut buffer = vec![0; short];
+        let filled =
+            short == 0 || holdfast_disk::read::fill_at_once(&self.file, &mut buffer, range.start).ok()?;
+        (filled && self.still_the_same().is_ok()).then(|| Bytes::from(buffer))
+    }
+
     /// The bytes of a range (which must lie within the size). Ends with an error, never with other bytes, when the file
     /// changes meanwhile.
     pub fn stream(self, range: Range<u64>) -> impl Stream<Item = std::io::Result<Bytes>> + Send + 'static {
@@ -63,8 +76,14 @@ impl Opened {
             if range.is_empty() {
                 return None;
             }
-            let (reader, asked) = (Arc::clone(&opened), range.clone());
-            let read = tokio::task::spawn_blocking(move || reader.step(asked)).await;
+            let next = range.start..range.end.min(range.start + AT_ONCE as u64);
+            let read = match opened.at_once(next) {
+                Some(bytes) => Ok(Ok(bytes)),
+                None => {
+                    let (reader, asked) = (Arc::clone(&opened), range.clone());
+                    tokio::task::spawn_blocking(move || reader.step(asked)).await
+                }
+            };
             match read {
                 Ok(Ok(bytes)) => {
                     let next = range.start + bytes.len() as u64..range.end;
@@ -103,7 +122,8 @@ impl Opened {
 }
 
 /// Everything needed to find a file's current content.
-struct Wanted {
+#[derive(Debug)]
+pub(super) struct Wanted {
     node: Node,
     version: Version,
     path: DrivePath,
@@ -117,11 +137,20 @@ struct Wanted {
 /// Not found when there is no file; conflict when it is a folder; 503 when its bytes cannot be reached now.
 pub async fn open(mounted: &Arc<Mounted>, path: &DrivePath) -> Result<(Opened, Node)> {
     for attempt in 0..TRIES {
-        let (root, asked) = (mounted.root_node, path.clone());
-        let wanted = mounted.db().read(move |tx| Box::pin(current(tx, root, asked))).await?;
+        let (root, asked, state) = (mounted.root_node, path.clone(), mounted.db().commits());
+        let recent = &mounted.recent.contents;
+        let wanted = match recent.get(path, state).filter(|_| attempt == 0) {
+            Some(wanted) => wanted,
+            None => {
+                let wanted = mounted.db().read(move |tx| Box::pin(current(tx, root, asked))).await?;
+                let wanted = Arc::new(wanted);
+                recent.put(path.clone(), state, Arc::clone(&wanted));
+                wanted
+            }
+        };
         let last = attempt + 1 == TRIES;
-        match try_open(mounted, &wanted, last)? {
-            Some(opened) => return Ok((opened, wanted.node)),
+        match try_open(mounted, &wanted, last).await? {
+            Some(opened) => return Ok((opened, wanted.node.clone())),
             None => {
                 // Its placement, or that of a folder above, may still be under way.
                 mounted.placed(wanted.seq).await;
@@ -136,20 +165,35 @@ async fn current(tx: &mut Tx, root: i64, path: DrivePath) -> Result<Wanted> {
     let absent = || Error::not_found("there is no such file").with("path", path.to_string());
     let node = found.node.clone().ok_or_else(absent)?;
     if node.is_folder() {
-        return Err(Error::conflict("this is a folder").with("path", path.to_string()));
+        return Err(Error::conflict("this is a folder").code(IS_A_FOLDER).with("path", path.to_string()));
     }
     let version = versions::by_id(tx, node.current_version_id.ok_or_else(absent)?).await?;
     let seq = found.above.iter().map(|n| n.seq).max().unwrap_or(0).max(node.seq);
     let mut places = vec![Phys::from(&path)];
     places.extend([node.slot, version.origin].into_iter().flatten().map(Phys::slot));
-    if node.state == "unplaced" {
-        places.extend(ops::parked_of(tx, node.id).await?.iter().filter_map(|op| Phys::parse(&op.path).ok()));
+    if node.state == "unplaced" || found.above.iter().any(|above| above.state == "unplaced") {
+        let lineage: Vec<Node> = found.above.iter().cloned().chain([node.clone()]).collect();
+        places.push(lies_at(tx, &lineage).await?);
     }
     Ok(Wanted { node, version, path, seq, places })
 }
 
-fn try_open(mounted: &Arc<Mounted>, wanted: &Wanted, last: bool) -> Result<Option<Opened>> {
-    match mounted.store.open_file(&wanted.places, Some(wanted.version.ident())) {
+/// Opens what lies at one of some places, without a step aside where no disk has to be waited for.
+async fn open_at(
+    mounted: &Arc<Mounted>,
+    places: &[Phys],
+    expect: Option<Ident>,
+) -> std::result::Result<(File, Stat, usize), OpenError> {
+    if let Some(opened) = mounted.store.open_file_at_once(places, expect) {
+        return opened;
+    }
+    let (store, places) = (Arc::clone(&mounted.store), places.to_vec());
+    let opened = tokio::task::spawn_blocking(move || store.open_file(&places, expect)).await;
+    opened.unwrap_or_else(|failed| Err(OpenError::Io(std::io::Error::other(failed))))
+}
+
+async fn try_open(mounted: &Arc<Mounted>, wanted: &Wanted, last: bool) -> Result<Option<Opened>> {
+    match open_at(mounted, &wanted.places, Some(wanted.version.ident())).await {
         Ok((file, stat, _)) => {
             let same = stat.size == wanted.node.size.cast_unsigned() && stat.mtime_ns == wanted.node.mtime_ns;
             if !same {
@@ -167,7 +211,7 @@ fn try_open(mounted: &Arc<Mounted>, wanted: &Wanted, last: bool) -> Result<Optio
         Err(OpenError::Changed(_)) => {
             mounted.look_at(&wanted.path);
             let places = vec![Phys::from(&wanted.path)];
-            let there = mounted.store.open_file(&places, None);
+            let there = open_at(mounted, &places, None).await;
             Ok(there.ok().map(|(file, stat, _)| Opened { file, stat, hash: None, places }))
         }
     }
@@ -186,7 +230,7 @@ pub async fn open_version(mounted: &Arc<Mounted>, version: &Version) -> Result<O
     for _ in 0..TRIES {
         let wanted = version.clone();
         let (places, seq) = mounted.db().read(move |tx| Box::pin(places_of(tx, wanted))).await?;
-        match mounted.store.open_file(&places, Some(version.ident())) {
+        match open_at(mounted, &places, Some(version.ident())).await {
             Ok((file, stat, _)) => {
                 let opened = Opened { file, stat, places, hash: Some(version.content_hash()?) };
                 return verified(opened, version).await;
@@ -213,7 +257,12 @@ async fn places_of(tx: &mut Tx, version: Version) -> Result<(Vec<Phys>, i64)> {
         places.extend(node.slot.map(Phys::slot));
         if node.current_version_id == Some(version.id) {
             places.insert(0, physical(&lineage)?);
+            places.push(lies_at(tx, &lineage).await?);
         }
+        // A deletion that could not be done yet left it where it was.
+        let parked = ops::parked_of(tx, node_id).await?;
+        places
+            .extend(parked.iter().filter(|op| op.kind == "del").filter_map(|op| Phys::parse(&op.path).ok()));
     }
     Ok((places, lineage.iter().map(|n| n.seq).max().unwrap_or(0)))
 }

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::placement::{Mounted, Shared};
+use super::remembered::Remembered;
 use super::{judge, recovery, scan};
 use crate::catalog::changes;
 use crate::catalog::db::Tx;
@@ -25,6 +26,8 @@ use crate::store::{FolderDrive, Health};
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// Seconds after which a client may ask again for a drive that is offline.
 const RETRY_AFTER: u32 = 30;
+/// Most names of drives that are remembered.
+const NAMES: usize = 1024;
 
 enum Slot {
     Online { mounted: Arc<Mounted>, tasks: Vec<tokio::task::JoinHandle<()>> },
@@ -36,6 +39,8 @@ pub struct Drives {
     shared: Shared,
     folder: PathBuf,
     open: RwLock<HashMap<i64, Slot>>,
+    /// Which drive a user means by a name.
+    reached: Remembered<(i64, Option<String>), Visible>,
     /// Held while a drive is being opened: a root can be opened only once.
     opening: tokio::sync::Mutex<()>,
     stop: watch::Sender<bool>,
@@ -64,7 +69,8 @@ impl Drives {
     pub fn new(shared: Shared, folder: PathBuf) -> Arc<Self> {
         let open = RwLock::new(HashMap::new());
         let opening = tokio::sync::Mutex::new(());
-        Arc::new(Self { shared, folder, open, opening, stop: watch::Sender::new(false) })
+        let reached = Remembered::new(NAMES);
+        Arc::new(Self { shared, folder, open, reached, opening, stop: watch::Sender::new(false) })
     }
 
     /// Opens every drive that has a root, recovers it, and keeps looking for those that are offline.
@@ -112,12 +118,22 @@ impl Drives {
         }
         let opened = recovery::open(&self.shared, &drive).await;
         let slot = match opened {
-            Ok(mounted) => {
+            Ok((mounted, unfinished)) => {
                 tracing::info!(drive = %drive.uuid, name = %drive.name, "drive is online");
+                let (scanned, mut stop) = (Arc::clone(&mounted), self.stop.subscribe());
+                let recovered_and_scanned = async move {
+                    if let Some(redo) = unfinished {
+                        tokio::select! {
+                            () = redo.finish_later(&scanned) => {}
+                            _ = stop.changed() => return,
+                        }
+                    }
+                    scan::run(scanned, stop).await;
+                };
                 let tasks = vec![
                     tokio::spawn(Arc::clone(&mounted).run(self.stop.subscribe())),
                     tokio::spawn(judge::run(Arc::clone(&mounted), self.stop.subscribe())),
-                    tokio::spawn(scan::run(Arc::clone(&mounted), self.stop.subscribe())),
+                    tokio::spawn(recovered_and_scanned),
                 ];
                 Slot::Online { mounted, tasks }
             }
@@ -155,7 +171,7 @@ impl Drives {
     /// 503 when it is offline (promise P8): never a 404, never an empty drive.
     pub fn online(&self, id: i64) -> Result<Arc<Mounted>> {
         let mounted = self.mounted(id).ok_or_else(|| offline(self.why_offline(id).as_deref()))?;
-        self.check(&mounted)?;
+        self.note(&mounted, mounted.store.still_there())?;
         Ok(mounted)
     }
 
@@ -164,12 +180,20 @@ impl Drives {
     /// # Errors
     /// 404, 409 with candidates, 503.
     pub async fn reach(&self, user: i64, name: Option<&str>) -> Result<(Visible, Arc<Mounted>)> {
-        let name = name.map(str::to_owned);
-        let visible = self
-            .shared
-            .db
-            .read(move |tx| Box::pin(async move { named(tx, user, name.as_deref()).await }))
-            .await?;
+        let (asked, state) = ((user, name.map(str::to_owned)), self.shared.db.commits());
+        let visible = match self.reached.get(&asked, state) {
+            Some(visible) => visible,
+            None => {
+                let name = asked.1.clone();
+                let read = self
+                    .shared
+                    .db
+                    .read(move |tx| Box::pin(async move { named(tx, user, name.as_deref()).await }));
+                let visible = read.await?;
+                self.reached.put(asked, state, visible.clone());
+                visible
+            }
+        };
         let mounted = self.online(visible.drive.id)?;
         Ok((visible, mounted))
     }
@@ -209,7 +233,12 @@ impl Drives {
     }
 
     fn check(&self, mounted: &Arc<Mounted>) -> Result<()> {
-        let why = match mounted.store.verify() {
+        self.note(mounted, mounted.store.verify())
+    }
+
+    /// Takes a drive that is no longer there out of those that are open.
+    fn note(&self, mounted: &Arc<Mounted>, health: Health) -> Result<()> {
+        let why = match health {
             Health::Online => return Ok(()),
             Health::Offline(why) | Health::Wrong(why) => why,
         };

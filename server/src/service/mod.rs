@@ -19,6 +19,7 @@ pub mod passwords;
 pub mod placement;
 pub mod properties;
 pub mod recovery;
+pub mod remembered;
 pub mod scan;
 pub mod sessions;
 pub mod setup;

@@ -19,11 +19,13 @@ use crate::error::{Error, Kind, Result};
 
 /// Most properties of one file or folder.
 const MOST: i64 = 1_000;
+/// Members that are read at once.
+const PAGE: usize = 10_000;
 /// Most characters of all of them together.
 const LARGEST: i64 = 1024 * 1024;
 
 /// What of a file or folder is wanted beyond its facts.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Wanted {
     /// The properties that clients set.
     pub dead: bool,
@@ -60,7 +62,7 @@ pub struct Cursor {
     after: String,
 }
 
-/// Describes what is at a path and, where `members` is more than 0, the first so many of what is in it.
+/// Describes what is at a path and, where `with_members`, the first page of what is in it.
 ///
 /// # Errors
 /// 404 when nothing is there.
@@ -68,8 +70,19 @@ pub async fn describe(
     mounted: &Arc<Mounted>,
     path: &DrivePath,
     wanted: Wanted,
-    members: usize,
-) -> Result<Page> {
+    with_members: bool,
+) -> Result<Arc<Page>> {
+    let recent = if with_members { &mounted.recent.folders } else { &mounted.recent.tops };
+    let (asked, state) = ((path.clone(), wanted), mounted.db().commits());
+    if let Some(page) = recent.get(&asked, state) {
+        return Ok(page);
+    }
+    let page = Arc::new(read(mounted, path, wanted, if with_members { PAGE } else { 0 }).await?);
+    recent.put(asked, state, Arc::clone(&page));
+    Ok(page)
+}
+
+async fn read(mounted: &Arc<Mounted>, path: &DrivePath, wanted: Wanted, members: usize) -> Result<Page> {
     let (root, path, now) = (mounted.root_node, path.clone(), mounted.clock().now());
     mounted
         .db()
@@ -93,14 +106,14 @@ pub async fn describe(
 ///
 /// # Errors
 /// The catalogue's.
-pub async fn more(mounted: &Arc<Mounted>, from: Cursor, wanted: Wanted, members: usize) -> Result<Page> {
+pub async fn more(mounted: &Arc<Mounted>, from: Cursor, wanted: Wanted) -> Result<Arc<Page>> {
     let now = mounted.clock().now();
     mounted
         .db()
         .read(move |tx| {
             Box::pin(async move {
-                let (members, next) = read_members(tx, from, wanted, members, now).await?;
-                Ok(Page { top: None, members, next })
+                let (members, next) = read_members(tx, from, wanted, PAGE, now).await?;
+                Ok(Arc::new(Page { top: None, members, next }))
             })
         })
         .await

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
 
-use super::caller::{Caller, Credential};
+use super::caller::{Caller, Credential, Proof};
 use crate::app::App;
 use crate::catalog::events::{self, NewEvent};
 use crate::catalog::sessions::{NewSession, Session};
@@ -212,21 +212,46 @@ pub async fn list(app: &App, caller: &Caller, after: i64, limit: i64) -> Result<
 /// 401 `invalid-token`, or the catalogue's.
 pub async fn bearer(app: &App, token: &str) -> Result<Caller> {
     let claims = read_access(app, token).ok_or_else(invalid_token)?;
+    let (asked, state) = (Proof::Session(claims.sid), app.db.account_changes());
+    if let Some(caller) = app.callers.get(&asked, state) {
+        return if caller.user_uuid == claims.sub { Ok(caller) } else { Err(invalid_token()) };
+    }
     let now = app.clock.now();
     let identity = app.db.read(move |tx| Box::pin(sessions::identity(tx, claims.sid, now))).await?;
     let identity = identity.filter(|identity| identity.user_uuid == claims.sub).ok_or_else(invalid_token)?;
-    Ok(Caller::new(identity, Credential::Session(claims.sid)))
+    let caller = Caller::new(identity, Credential::Session(claims.sid));
+    app.callers.put(asked, state, caller.clone());
+    Ok(caller)
 }
 
 /// Who a name with an app password or the account's own password stands for.
 ///
 /// An app password is looked up first and counts against nothing: it cannot be guessed. A password that was found
-/// right is remembered for some minutes, so that a mounted drive does not cost an Argon2 per request.
+/// right is remembered for some minutes, so that a mounted drive does not cost an Argon2 per request, and whoever was
+/// found a moment ago, while no account was changed since, is not looked up again.
 ///
 /// # Errors
 /// 401 `wrong-credentials`, 429, 503, or the catalogue's.
 pub async fn basic(app: &App, address: IpAddr, username: &str, password: Secret) -> Result<Caller> {
     let key = accounts::login_key(username).ok_or_else(wrong_credentials)?;
+    let verdict = app.keys.verdict(&key, password.reveal());
+    let (asked, state) = (Proof::Secret(verdict), app.db.account_changes());
+    if let Some(caller) = app.callers.get(&asked, state) {
+        return Ok(caller);
+    }
+    let caller = look_up(app, address, username, key, password, verdict).await?;
+    app.callers.put(asked, state, caller.clone());
+    Ok(caller)
+}
+
+async fn look_up(
+    app: &App,
+    address: IpAddr,
+    username: &str,
+    key: String,
+    password: Secret,
+    verdict: [u8; 32],
+) -> Result<Caller> {
     let now = app.clock.now();
     if super::app_passwords::looks_like_one(password.reveal()) {
         let hash = app.keys.app_password_hash(super::app_passwords::normal(password.reveal()).as_str());
@@ -239,7 +264,6 @@ pub async fn basic(app: &App, address: IpAddr, username: &str, password: Secret)
             return Ok(Caller::new(identity, credential));
         }
     }
-    let verdict = app.keys.verdict(&key, password.reveal());
     if let Some(stored) = app.verdicts.get(&verdict, now) {
         let name = key.clone();
         let user = app.db.read(move |tx| Box::pin(async move { users::by_key(tx, &name).await })).await?;

@@ -34,8 +34,8 @@ impl Upload {
     /// Makes room for a content; what is known to be too large is refused before its first byte.
     ///
     /// # Errors
-    /// 413 beyond the limit, 507 when the drive has not that much room, 503 when it cannot be written.
-    pub async fn begin(mounted: &Arc<Mounted>, declared: Declared) -> Result<Self> {
+    /// 413 beyond the limit, 507 when the drive has not that much room, 503 when it cannot be looked at.
+    pub fn begin(mounted: &Arc<Mounted>, declared: Declared) -> Result<Self> {
         if let Some(size) = declared.size {
             within(size, declared.limit)?;
             let (free, _) = mounted.store.free_space().map_err(disk_error)?;
@@ -43,7 +43,7 @@ impl Upload {
                 return Err(Error::new(Kind::NoSpace, "no space is left on the drive"));
             }
         }
-        let staged = mounted.store.stage().await.map_err(disk_error)?;
+        let staged = mounted.store.stage();
         Ok(Self { mounted: Arc::clone(mounted), staged, declared, received: 0 })
     }
 
@@ -104,11 +104,8 @@ pub async fn commit(mounted: &Arc<Mounted>, who: Who, put: Put) -> Result<Done<P
 /// # Errors
 /// 507 or 503.
 pub async fn make_durable(mounted: &Arc<Mounted>, blob: &Blob) -> Result<()> {
-    let (store, slot) = (Arc::clone(&mounted.store), blob.slot);
-    let durable =
-        tokio::task::spawn_blocking(move || store.make_durable(&[slot])).await.map_err(Error::internal)?;
-    durable.map_err(|error| {
-        mounted.store.discard(slot);
+    mounted.store.make_durable_together(blob.slot).await.map_err(|error| {
+        mounted.store.discard(blob.slot);
         disk_error(error)
     })
 }

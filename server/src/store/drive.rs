@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use holdfast_disk::attrs::Lost;
 use holdfast_disk::signature::README;
@@ -23,6 +24,7 @@ use super::op::{Op, Outcome};
 use super::place;
 use super::root::Root;
 use super::seam::Seam;
+use super::together::Gathering;
 use super::unsynced::Unsynced;
 use crate::domain::stat::EntryKind;
 use crate::failpoint;
@@ -36,7 +38,13 @@ pub struct FolderDrive {
     caps: Caps,
     log: Mutex<Log>,
     barriers: Mutex<Barriers>,
+    pub(super) gathering: Gathering,
+    /// When its signature was read last and found right.
+    signature_read: Mutex<Option<Instant>>,
 }
+
+/// How long a signature counts as read.
+const SIGNATURE_GOOD_FOR: Duration = Duration::from_secs(1);
 
 /// What content on its way in needs, too, after the drive was let go.
 pub(super) struct Shared {
@@ -185,7 +193,11 @@ impl FolderDrive {
         }
         let reserved = beneath::open_folder(&fd, RESERVED).map_err(refuse)?;
         let lock = take_lock(root, &reserved)?;
-        let caps = probe(root, &reserved)?;
+        let caps = match probe(root, &reserved) {
+            // What is there can still be read, and the drive says that it takes nothing more.
+            Err(Refusal::Io { error, .. }) if is_full(&error) => Caps::untried(),
+            tried => tried?,
+        };
         make_reserved(&reserved).map_err(refuse)?;
         let log = Log::open(&fd).map_err(refuse)?;
         let shared = Shared {
@@ -201,6 +213,8 @@ impl FolderDrive {
             caps,
             log: Mutex::new(log),
             barriers: Mutex::default(),
+            gathering: Gathering::default(),
+            signature_read: Mutex::default(),
         })
     }
 
@@ -230,7 +244,27 @@ impl FolderDrive {
         signature.write(self.shared.root.fd())
     }
 
-    /// Whether the root is still there, by its path and by its signature. Cheap.
+    /// As [`FolderDrive::verify`], for each request: whether the root is still the folder at its path is asked of the
+    /// kernel, and its signature is read again when that is a second ago.
+    pub fn still_there(&self) -> Health {
+        let mut read = self.signature_read.lock().unwrap_or_else(PoisonError::into_inner);
+        if read.is_some_and(|at| at.elapsed() < SIGNATURE_GOOD_FOR) && self.same_folder() {
+            return Health::Online;
+        }
+        let health = self.verify();
+        *read = (health == Health::Online).then(Instant::now);
+        health
+    }
+
+    fn same_folder(&self) -> bool {
+        let there = rustix::fs::open(&self.path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
+            .map_err(io::Error::from)
+            .and_then(stat_of);
+        let ours = stat_of(self.shared.root.fd());
+        matches!((there, ours), (Ok(there), Ok(ours)) if (there.dev, there.ident) == (ours.dev, ours.ident))
+    }
+
+    /// Whether the root is still there, by its path and by its signature.
     pub fn verify(&self) -> Health {
         let there = match rustix::fs::open(&self.path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
             .map_err(io::Error::from)
@@ -360,6 +394,10 @@ fn refusal(root: &Path, error: io::Error) -> Refusal {
         ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => Refusal::ReadOnly(path),
         _ => Refusal::Io { path, error },
     }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }
 
 fn is_empty(folder: &OwnedFd) -> io::Result<bool> {

@@ -22,6 +22,7 @@ mod slots;
 mod stage;
 #[cfg(test)]
 mod tests;
+mod together;
 mod unsynced;
 
 pub use barrier::Barriers;

@@ -103,6 +103,27 @@ impl FolderDrive {
         Err(other.map_or(OpenError::Absent, OpenError::Changed))
     }
 
+    /// As [`FolderDrive::open_file`], where no disk has to be waited for; `None`: it would have to.
+    pub fn open_file_at_once(
+        &self,
+        candidates: &[Phys],
+        expect: Option<Ident>,
+    ) -> Option<Result<(File, Stat, usize), OpenError>> {
+        let mut other = None;
+        for (index, path) in candidates.iter().enumerate() {
+            match self.open_one_at_once(path) {
+                Err(e) => return Some(Err(e.into())),
+                Ok(Known::Unsure) => return None,
+                Ok(Known::Here(file, stat)) if expect.is_none_or(|ident| ident == stat.ident) => {
+                    return Some(Ok((file, stat, index)));
+                }
+                Ok(Known::Here(_, stat)) => other = other.or(Some(stat)),
+                Ok(Known::Not) => {}
+            }
+        }
+        Some(Err(other.map_or(OpenError::Absent, OpenError::Changed)))
+    }
+
     /// What stands there; `None` when nothing does, or no folder for it to stand in.
     ///
     /// # Errors
@@ -193,6 +214,32 @@ impl FolderDrive {
         if same { Ok((hash, before)) } else { Err(ErrorKind::ResourceBusy.into()) }
     }
 
+    fn open_one_at_once(&self, path: &Phys) -> io::Result<Known> {
+        let root = &self.shared.root;
+        let open = |flags| match root.open_at_once(path, flags) {
+            Err(e) if is_absence(&e) => Ok(None),
+            Err(e) => Err(e),
+            Ok(None) => Ok(Some(None)),
+            Ok(Some(fd)) => Ok(Some(Some(fd))),
+        };
+        // Without opening what may be a device or a pipe.
+        let there = match open(OFlags::PATH)? {
+            None => return Ok(Known::Not),
+            Some(None) => return Ok(Known::Unsure),
+            Some(Some(fd)) => stat_of(&fd)?,
+        };
+        if there.dev != root.dev() || Stat::from(there).kind != EntryKind::File {
+            return Ok(Known::Not);
+        }
+        match open(OFlags::RDONLY)? {
+            Some(Some(fd)) => {
+                let stat = Stat::from(stat_of(&fd)?);
+                Ok(if stat.kind == EntryKind::File { Known::Here(File::from(fd), stat) } else { Known::Not })
+            }
+            _ => Ok(Known::Unsure),
+        }
+    }
+
     /// `None` when no regular file stands there.
     fn open_one(&self, path: &Phys) -> io::Result<Option<(File, Stat)>> {
         // Looked at before it is opened: opening a device or a pipe does something to it.
@@ -208,6 +255,13 @@ impl FolderDrive {
             Err(e) => Err(e),
         }
     }
+}
+
+/// What is known of a name without asking the disk.
+enum Known {
+    Here(File, Stat),
+    Not,
+    Unsure,
 }
 
 fn is_quiet(stat: &disk::Stat, quiet: Duration) -> bool {

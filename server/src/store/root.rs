@@ -55,6 +55,11 @@ impl Root {
         beneath::open(&self.fd, path.as_str(), flags | OFlags::NOFOLLOW | OFlags::NONBLOCK)
     }
 
+    /// As [`Root::open`], where no disk has to be waited for; `None`: it would have to.
+    pub(crate) fn open_at_once(&self, path: &Phys, flags: OFlags) -> io::Result<Option<OwnedFd>> {
+        beneath::open_at_once(&self.fd, path.as_str(), flags | OFlags::NOFOLLOW | OFlags::NONBLOCK)
+    }
+
     pub(crate) fn open_folder(&self, path: &Phys) -> io::Result<OwnedFd> {
         beneath::open_folder(&self.fd, path.as_str())
     }

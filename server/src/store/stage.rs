@@ -58,20 +58,17 @@ pub struct Staged {
 }
 
 enum Work {
-    Idle(Box<Writer>),
+    /// Not a byte is written, nor a slot made: what is small is written, ended and closed in one job.
+    Fresh(Arc<Shared>),
     Busy(JoinHandle<io::Result<Box<Writer>>>),
     Failed,
 }
 
 impl FolderDrive {
-    /// Begins a content: makes its slot.
-    ///
-    /// # Errors
-    /// What the file system says.
-    pub async fn stage(&self) -> io::Result<Staged> {
-        let shared = Arc::clone(&self.shared);
-        let writer = spawn(move || Writer::new(shared)).await.map_err(io::Error::other)??;
-        Ok(Staged { slot: writer.slot.id, gathered: Vec::new(), work: Work::Idle(writer) })
+    /// Begins a content.
+    pub fn stage(&self) -> Staged {
+        let work = Work::Fresh(Arc::clone(&self.shared));
+        Staged { slot: Uuid::new_v4(), gathered: Vec::new(), work }
     }
 }
 
@@ -92,9 +89,10 @@ impl Staged {
             self.gathered.extend_from_slice(now);
             rest = later;
             if self.gathered.len() == GATHER {
-                let mut writer = self.idle().await?;
+                let begun = self.begun().await?;
                 let bytes = std::mem::replace(&mut self.gathered, Vec::with_capacity(GATHER));
                 self.work = Work::Busy(spawn(move || {
+                    let mut writer = begun.open()?;
                     writer.write(&bytes)?;
                     Ok(writer)
                 }));
@@ -108,9 +106,10 @@ impl Staged {
     /// # Errors
     /// What the file system says; the content is then lost.
     pub async fn finish(mut self, hints: FinishHints) -> io::Result<Blob> {
-        let mut writer = self.idle().await?;
+        let begun = self.begun().await?;
         let bytes = std::mem::take(&mut self.gathered);
         let finished = spawn(move || {
+            let mut writer = begun.open()?;
             writer.write(&bytes)?;
             writer.finish(&hints)
         });
@@ -118,22 +117,37 @@ impl Staged {
         Ok(finished.await.map_err(io::Error::other)??.keep())
     }
 
-    async fn idle(&mut self) -> io::Result<Box<Writer>> {
+    async fn begun(&mut self) -> io::Result<Begun> {
         match std::mem::replace(&mut self.work, Work::Failed) {
-            Work::Idle(writer) => Ok(writer),
-            Work::Busy(job) => job.await.map_err(io::Error::other)?,
+            Work::Fresh(shared) => Ok(Begun::Not(shared, self.slot)),
+            Work::Busy(job) => Ok(Begun::Open(job.await.map_err(io::Error::other)??)),
             Work::Failed => Err(io::Error::other("an earlier write of this content failed")),
+        }
+    }
+}
+
+/// What the next job begins with.
+enum Begun {
+    Not(Arc<Shared>, SlotId),
+    Open(Box<Writer>),
+}
+
+impl Begun {
+    fn open(self) -> io::Result<Box<Writer>> {
+        match self {
+            Self::Not(shared, slot) => Writer::new(shared, slot),
+            Self::Open(writer) => Ok(writer),
         }
     }
 }
 
 impl Drop for Staged {
     fn drop(&mut self) {
-        // Removing a large file takes a while.
-        if let Work::Idle(writer) = std::mem::replace(&mut self.work, Work::Failed)
+        // What a job that has ended left is removed with its handle, and removing a large file takes a while.
+        if let Work::Busy(job) = std::mem::replace(&mut self.work, Work::Failed)
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
-            runtime.spawn_blocking(move || drop(writer));
+            runtime.spawn_blocking(move || drop(job));
         }
     }
 }
@@ -150,8 +164,8 @@ struct OwnSlot {
 }
 
 impl OwnSlot {
-    fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, id: Uuid::new_v4(), kept: false }
+    fn new(shared: Arc<Shared>, id: SlotId) -> Self {
+        Self { shared, id, kept: false }
     }
 }
 
@@ -186,9 +200,9 @@ impl Finished {
 }
 
 impl Writer {
-    fn new(shared: Arc<Shared>) -> io::Result<Box<Self>> {
+    fn new(shared: Arc<Shared>, slot: SlotId) -> io::Result<Box<Self>> {
         let age = shared.unsynced.age();
-        let slot = OwnSlot::new(shared);
+        let slot = OwnSlot::new(shared, slot);
         let file = slots::create_file(&slot.shared.root, slot.id)?;
         failpoint::hit("stage.created");
         Ok(Box::new(Self { slot, age, file, hasher: Hasher::new(), size: 0 }))
@@ -230,7 +244,7 @@ impl FolderDrive {
     /// # Errors
     /// What the file system says; then nothing is left behind.
     pub fn stage_folder(&self, at: Option<&Phys>) -> io::Result<(SlotId, Stat)> {
-        let mut slot = OwnSlot::new(Arc::clone(&self.shared));
+        let mut slot = OwnSlot::new(Arc::clone(&self.shared), Uuid::new_v4());
         let folder = slots::create_folder(&self.shared.root, slot.id)?;
         failpoint::hit("stage.created");
         if let Some(at) = at {
@@ -249,7 +263,7 @@ impl FolderDrive {
     pub fn stage_copy(&self, from: &[Phys], expect: Ident) -> io::Result<Blob> {
         let (mut source, ..) = self.open_file(from, Some(expect)).map_err(io::Error::from)?;
         let before = stat_of(&source)?;
-        let mut writer = Writer::new(Arc::clone(&self.shared))?;
+        let mut writer = Writer::new(Arc::clone(&self.shared), Uuid::new_v4())?;
         let (hash, size) = if self.caps().reflink && rustix::fs::ioctl_ficlone(&writer.file, &source).is_ok()
         {
             hash_reader(&writer.file)?

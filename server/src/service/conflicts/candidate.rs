@@ -44,7 +44,7 @@ pub async fn keep(
     }
     let mounted = app.drives.online(conflict.drive_id)?;
     let declared = Declared { size, hash: None, limit: app.config.limits.upload_size };
-    let mut upload = Upload::begin(&mounted, declared).await?;
+    let mut upload = Upload::begin(&mounted, declared)?;
     let mut body = std::pin::pin!(body);
     while let Some(bytes) = body.next().await {
         upload.write(bytes?).await?;

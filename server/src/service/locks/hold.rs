@@ -57,7 +57,7 @@ pub async fn lock(mounted: &Arc<Mounted>, who: Who, wanted: Locking) -> Result<M
         Err(error) if error.problem_code() == Some(NEEDS_FILE) => {}
         done => return done,
     }
-    let upload = Upload::begin(mounted, Declared::default()).await?;
+    let upload = Upload::begin(mounted, Declared::default())?;
     let blob = upload.finish(FinishHints { mtime_ns: None, at: Some(Phys::from(&wanted.path)) }).await?;
     upload::make_durable(mounted, &blob).await?;
     let slot = blob.slot;

@@ -10,6 +10,8 @@ use tokio::sync::{Mutex, MutexGuard, Notify, watch};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::remembered::Remembered;
+use super::{content, properties};
 use crate::catalog::db::Db;
 use crate::catalog::drives::Drive;
 use crate::catalog::ops::OpRow;
@@ -58,6 +60,25 @@ pub struct Mounted {
     parked: std::sync::Mutex<BTreeSet<i64>>,
     hints: std::sync::Mutex<BTreeSet<DrivePath>>,
     hinted: Notify,
+    /// What reading asked a moment ago.
+    pub(in crate::service) recent: Recent,
+}
+
+/// What reading asked a moment ago; see [`Remembered`].
+pub(in crate::service) struct Recent {
+    /// Where contents lie.
+    pub(in crate::service) contents: Remembered<DrivePath, Arc<content::Wanted>>,
+    /// What one file or folder is.
+    pub(in crate::service) tops: Remembered<(DrivePath, properties::Wanted), Arc<properties::Page>>,
+    /// What is in a folder.
+    pub(in crate::service) folders: Remembered<(DrivePath, properties::Wanted), Arc<properties::Page>>,
+}
+
+impl Default for Recent {
+    fn default() -> Self {
+        // A folder's page may have ten thousand members, so only some are kept.
+        Self { contents: Remembered::new(4096), tops: Remembered::new(4096), folders: Remembered::new(4) }
+    }
 }
 
 /// What the placer has done since its last mark; whoever holds it is alone with the tree on disk.
@@ -73,6 +94,8 @@ pub struct Attempt {
     tried: usize,
     /// When the first of them was tried.
     since: Option<Instant>,
+    /// What was tried could not be made durable the last time.
+    stuck: bool,
 }
 
 impl Attempt {
@@ -120,6 +143,7 @@ impl Mounted {
             parked: std::sync::Mutex::default(),
             hints: std::sync::Mutex::default(),
             hinted: Notify::new(),
+            recent: Recent::default(),
         }
     }
 
@@ -136,6 +160,11 @@ impl Mounted {
     /// This catalogue's epoch.
     pub fn epoch(&self) -> Uuid {
         self.epoch
+    }
+
+    /// Why the drive takes no changes now, if it takes none.
+    pub fn degraded(&self) -> Option<String> {
+        self.degraded.lock().map_or(None, |why| why.clone())
     }
 
     /// Asks for a look at a path where disk and catalogue seem to disagree.
@@ -235,9 +264,8 @@ impl Mounted {
     async fn mark_now(&self) {
         let mut gate = self.gate.lock().await;
         if let Err(error) = self.mark(&mut gate).await {
-            tracing::warn!(drive = %self.uuid, %error, "marking failed, tried again");
-            drop(gate);
-            tokio::time::sleep(MARK_WITHIN).await;
+            tracing::warn!(drive = %self.uuid, %error, "marking failed, tried again later");
+            gate.since = Some(Instant::now() + RETRY_EVERY);
         }
     }
 }

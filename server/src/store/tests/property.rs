@@ -125,15 +125,38 @@ fn quiet(sim: &Sim) {
     (world.races, world.refusals) = (0.0, 0.0);
 }
 
+/// Tests that share the runs, since each is on one core.
+const PARTS: u64 = 4;
+
 /// Prints what happened in the first run that fails. `HOLDFAST_PLACE_RUNS` asks for more runs, `HOLDFAST_PLACE_SEED` for
 /// others (alone: for that one).
-#[test]
-fn nothing_is_lost_and_the_tree_is_what_was_acknowledged_whenever_it_dies() {
+fn every_run_of(part: u64) {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let seed = number("HOLDFAST_PLACE_SEED");
     let runs = number("HOLDFAST_PLACE_RUNS").unwrap_or(if seed.is_some() { 1 } else { RUNS });
-    let failed = (0..runs).map(|run| seed.unwrap_or(0) + run).find(|&seed| run(seed, false).is_err());
+    let mut mine = (0..runs).filter(|run| run % PARTS == part).map(|run| seed.unwrap_or(0) + run);
+    let failed = mine.find(|&seed| run(seed, false).is_err());
     if let Some((seed, Err((why, trace)))) = failed.map(|seed| (seed, run(seed, true))) {
         panic!("run {seed}: {why}\n{}", trace.join("\n"));
     }
+}
+
+#[test]
+fn nothing_is_lost_and_the_tree_is_what_was_acknowledged_whenever_it_dies_1() {
+    every_run_of(0);
+}
+
+#[test]
+fn nothing_is_lost_and_the_tree_is_what_was_acknowledged_whenever_it_dies_2() {
+    every_run_of(1);
+}
+
+#[test]
+fn nothing_is_lost_and_the_tree_is_what_was_acknowledged_whenever_it_dies_3() {
+    every_run_of(2);
+}
+
+#[test]
+fn nothing_is_lost_and_the_tree_is_what_was_acknowledged_whenever_it_dies_4() {
+    every_run_of(3);
 }
