@@ -1,6 +1,7 @@
 //! The network drive, asked from outside.
 #![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
+mod abort;
 mod bad_input;
 mod files;
 mod locks;
