@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
-# A davfs2 mount of the network drive: make, edit, rename and delete as a person would; after the unmount exactly that
-# lies on the server's disk.
+# A davfs2 mount of the network drive: make, edit, rename and delete as a person would, then the tour of tour.sh; after
+# the unmount exactly that lies on the server's disk.
 #
 # usage: HOLDFASTD_BIN=... tests/clients/davfs2.sh
 source "$(dirname "$0")/lib.sh"
+source "$here/tour.sh"
 command -v mount.davfs >/dev/null || skip "mount.davfs is missing (apt-get install davfs2)"
 [ "$(id -u)" = 0 ] || skip "only root may mount"
 [ -c /dev/fuse ] || skip "no /dev/fuse on this machine"
 
 start_server
 home=$(home_folder)
-mount=$work/mount expected=$work/expected
+mount=$work/mount
 mkdir "$mount" "$expected"
 before_end() { ! mountpoint -q "$mount" || umount "$mount" || umount -l "$mount"; }
 
@@ -63,5 +64,20 @@ step "the drive still shows it when mounted again"
 mount_drive
 difference=$(diff -r --exclude=lost+found "$expected" "$mount" | head) || true
 [ -z "$difference" ] || fail "the mount shows something else:"$'\n'"$difference"
+umount "$mount"
+
+# From here on both have the tour beside what the visits left.
+c_mkdir() { mkdir "$mount/$1"; }
+c_put() { cp "$1" "$mount/$2"; }
+c_put_folder() { cp "$1"/* "$mount/$2/"; }
+c_get() { cp "$mount/$1" "$2"; }
+c_move() { mv -T "$mount/$1" "$mount/$2"; }
+c_remove() { rm "$mount/$1"; }
+# davfs2 sends the last of it when it is unmounted.
+c_flush() { umount "$mount" && mount_drive; }
+use_app_password
+printf '%s/dav/home/ %s %s\n' "$url" "$user" "$password" >"$work/secrets"
+mount_drive
+tour
 umount "$mount"
 step "passed"

@@ -1,6 +1,6 @@
 # Shared by the client scripts: one real holdfastd in a temporary folder, ended by its pid. To be sourced by bash.
-# Needs HOLDFASTD_BIN. Gives: $work (removed at the end), start_server, $url, $user, $password, $data, home_folder,
-# real_tree, same_tree, fail, skip (exit 77: the machine cannot, which is not a failure).
+# Needs HOLDFASTD_BIN. Gives: $work (removed at the end), start_server, $url, $user, $password, use_app_password, $data,
+# home_folder, real_tree, same_tree, fail, skip (exit 77: the machine cannot, which is not a failure).
 set -Eeuo pipefail
 export LC_ALL=C.UTF-8
 
@@ -58,6 +58,12 @@ wait_for_server() {
         sleep 0.1
     done
     fail "the server does not answer at $url/healthz"
+}
+
+# From now on $password is an app password, as the page about mounting tells people to make one for each program.
+use_app_password() {
+    password=$(curl -fsS -u "$user:$password" "$url/api/app-passwords" -H 'Content-Type: application/json' -d "{\"name\": \"$script\"}" \
+        | python3 -c 'import json, sys; print(json.load(sys.stdin)["password"])')
 }
 
 # The plain folder of the first account's home drive.

@@ -122,4 +122,34 @@ both_engines! {
         })
         .await;
     }
+
+    async fn a_file_that_is_replaced_again_and_again_is_copied_whole_or_said_to_have_changed(server: Server) {
+        let ada = mounted(&server).await;
+        let content = |n: usize| char::from(b'a' + (n % 26) as u8).to_string().repeat(200_000);
+        dav(&ada, "PUT", "/dav/home/a.txt", &[], &content(0)).await;
+        let replacing = async {
+            for n in 0..150 {
+                let put = dav(&ada, "PUT", "/dav/home/a.txt", &[], &content(n)).await;
+                assert_eq!(put.status, 204, "{}", put.text());
+            }
+        };
+        let copying = |to: usize| {
+            let ada = ada.clone();
+            async move {
+                let to = format!("/dav/home/copy-{to}.txt");
+                let mut copied = 0;
+                for _ in 0..60 {
+                    let copy = dav(&ada, "COPY", "/dav/home/a.txt", &[("destination", &to)], "").await;
+                    assert!(matches!(copy.status, 201 | 204 | 409), "{}: {}", copy.status, copy.text());
+                    if copy.status != 409 {
+                        let text = dav(&ada, "GET", &to, &[], "").await.text();
+                        assert!(text.len() == 200_000 && text.chars().all(|c| text.starts_with(c)), "a torn copy");
+                        copied += 1;
+                    }
+                }
+                assert!(copied > 0, "nothing could be copied at all");
+            }
+        };
+        futures_util::future::join(replacing, futures_util::future::join_all((0..4).map(copying))).await;
+    }
 }

@@ -1,7 +1,9 @@
 //! The network drive, asked from outside.
-#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at what it did not expect")]
 
+mod abort;
 mod bad_input;
+mod crowd;
 mod files;
 mod locks;
 mod mount;

@@ -186,7 +186,8 @@ async fn open_target<'t>(
 /// A durable copy of a version's bytes in a slot of its own: content for a new version.
 ///
 /// # Errors
-/// 404 `version-lost` when they are gone, 409 `version-damaged`, 507 or 503 when they cannot be copied.
+/// 404 `version-lost` when they are gone, 409 `version-damaged` or when they were moved meanwhile, 507 or 503 when they
+/// cannot be copied.
 pub async fn stage_version(mounted: &Arc<Mounted>, version: &Version) -> Result<Blob> {
     let opened = content::open_version(mounted, version).await?;
     let blob = files::stage_opened(mounted, opened).await?;

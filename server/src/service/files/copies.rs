@@ -1,5 +1,6 @@
 //! Copying: every content is staged and durable first, then one commit makes the whole copy.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 use holdfast_protocol::DrivePath;
@@ -115,41 +116,54 @@ async fn plan_copy(mounted: &Arc<Mounted>, transfer: &Transfer) -> Result<CopyPl
         .await
 }
 
+/// How often a content is looked for again that another act has moved on from under its copy.
+const TRIES: usize = 4;
+
 async fn stage_copy(mounted: &Arc<Mounted>, node: &Node) -> Result<Blob> {
     let node_id = node.id;
-    let path = mounted.db().read(move |tx| Box::pin(content::where_is(tx, node_id))).await?.0;
-    let (opened, _) = content::open(mounted, &path).await?;
-    let expected = opened.hash;
-    let blob = copy_opened(mounted, opened).await?;
-    if expected.is_some_and(|hash| hash != blob.hash) {
-        mounted.store.discard(blob.slot);
-        return Err(
-            Error::conflict("the file was changed while it was copied").with("path", path.to_string())
-        );
+    let mut path = DrivePath::root();
+    for _ in 0..TRIES {
+        path = mounted.db().read(move |tx| Box::pin(content::where_is(tx, node_id))).await?.0;
+        let (opened, _) = content::open(mounted, &path).await?;
+        let expected = opened.hash;
+        match copy_opened(mounted, opened).await? {
+            Some(blob) if expected.is_none_or(|hash| hash == blob.hash) => return Ok(blob),
+            Some(blob) => mounted.store.discard(blob.slot),
+            None => {}
+        }
     }
-    Ok(blob)
+    Err(changed().with("path", path.to_string()))
+}
+
+fn changed() -> Error {
+    Error::conflict("the file was changed while it was copied")
 }
 
 /// A durable copy of an opened content in a slot of its own.
 ///
 /// # Errors
-/// 507 or 503 when it cannot be copied.
+/// 507 or 503 when it cannot be copied, 409 when it was moved or changed meanwhile.
 pub async fn stage_opened(mounted: &Arc<Mounted>, opened: Opened) -> Result<Blob> {
-    let blob = copy_opened(mounted, opened).await?;
+    let blob = copy_opened(mounted, opened).await?.ok_or_else(changed)?;
     make_durable(mounted, &[blob.slot]).await.inspect_err(|_| mounted.store.discard(blob.slot))?;
     Ok(blob)
 }
 
-/// A copy of an opened content in a slot of its own, not durable yet.
-async fn copy_opened(mounted: &Arc<Mounted>, opened: Opened) -> Result<Blob> {
+/// A copy of an opened content in a slot of its own, not durable yet; nothing when another act or program has moved or
+/// replaced it meanwhile, which is no fault of the drive's.
+async fn copy_opened(mounted: &Arc<Mounted>, opened: Opened) -> Result<Option<Blob>> {
     let store = Arc::clone(&mounted.store);
-    tokio::task::spawn_blocking(move || {
+    let copied = tokio::task::spawn_blocking(move || {
         let (places, ident) = opened.source();
         store.stage_copy(places, ident)
     })
     .await
-    .map_err(Error::internal)?
-    .map_err(disk_error)
+    .map_err(Error::internal)?;
+    match copied {
+        Ok(blob) => Ok(Some(blob)),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ResourceBusy) => Ok(None),
+        Err(error) => Err(disk_error(error)),
+    }
 }
 
 /// All of them at once: one wait for the disk, however many they are.
