@@ -21,8 +21,11 @@ use crate::service::locks;
 
 /// Sends a file; a folder is listed by PROPFIND, not by GET.
 pub(super) async fn get(inside: &Inside, parts: &Parts) -> Result<Response> {
-    if there(inside).await?.is_some_and(|entry| entry.node.is_folder()) {
-        return Err(not_allowed(&parts.method));
+    match there(inside).await? {
+        // One look into the catalogue and none at the disk: macOS asks for many a file that never was.
+        None => return Err(Error::not_found("there is no such file")),
+        Some(entry) if entry.node.is_folder() => return Err(not_allowed(&parts.method)),
+        Some(_) => {}
     }
     let (opened, node) = contents::open(&inside.mounted, &inside.path).await?;
     content::send(opened, &node.name, &parts.method, &parts.headers)
@@ -61,6 +64,9 @@ pub(super) async fn put(inside: &Inside, parts: &Parts, body: Body) -> Result<Re
     if let Some(tag) = tag {
         headers.insert(HeaderName::from_static("oc-etag"), tag.clone());
         headers.insert(ETAG, tag);
+    }
+    if let Ok(id) = HeaderValue::try_from(done.value.node.uuid.simple().to_string()) {
+        headers.insert(HeaderName::from_static("oc-fileid"), id);
     }
     if parts.headers.contains_key(OC_MTIME) {
         headers.insert(OC_MTIME, HeaderValue::from_static("accepted"));

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use holdfast_disk::hash::BUFFER;
 use holdfast_disk::stat::stat_of;
-use holdfast_disk::{self as disk, Hasher, attrs, hash_reader};
+use holdfast_disk::{self as disk, Hasher, Summer, Sums, attrs, hash_reader};
 use holdfast_protocol::ContentHash;
 use rustix::fs::OFlags;
 use tokio::task::JoinHandle;
@@ -38,6 +38,8 @@ pub struct Blob {
     pub size: u64,
     /// The file in the slot.
     pub stat: Stat,
+    /// Its checksums, where they were wanted ([`Staged::sum`]).
+    pub sums: Option<Sums>,
 }
 
 /// What a content gets besides its bytes.
@@ -79,6 +81,13 @@ impl Staged {
     /// Its slot.
     pub fn slot(&self) -> SlotId {
         self.slot
+    }
+
+    /// Has the checksums made, too. To be called before the first bytes.
+    pub fn sum(&mut self) {
+        if let Work::Idle(writer) = &mut self.work {
+            writer.summer = Some(Summer::default());
+        }
     }
 
     /// Adds the next bytes; waits while earlier ones are still being written.
@@ -169,6 +178,7 @@ struct Writer {
     age: Age,
     file: File,
     hasher: Hasher,
+    summer: Option<Summer>,
     size: u64,
 }
 
@@ -191,12 +201,15 @@ impl Writer {
         let slot = OwnSlot::new(shared);
         let file = slots::create_file(&slot.shared.root, slot.id)?;
         failpoint::hit("stage.created");
-        Ok(Box::new(Self { slot, age, file, hasher: Hasher::new(), size: 0 }))
+        Ok(Box::new(Self { slot, age, file, hasher: Hasher::new(), summer: None, size: 0 }))
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.write_all(bytes)?;
         self.hasher.update(bytes);
+        if let Some(summer) = &mut self.summer {
+            summer.update(bytes);
+        }
         self.size += bytes.len() as u64;
         Ok(())
     }
@@ -213,14 +226,15 @@ impl Writer {
     }
 
     fn done(self, hash: ContentHash, size: u64) -> io::Result<Finished> {
-        let Self { slot, age, file, .. } = self;
+        let Self { slot, age, file, summer, .. } = self;
         let stat = Stat::from(stat_of(&file)?);
         if stat.size != size {
             return Err(io::Error::other("the slot was written by another program"));
         }
         slot.shared.unsynced.keep(slot.id, age, file)?;
         failpoint::hit("stage.written");
-        Ok(Finished { blob: Blob { slot: slot.id, hash, size, stat }, slot })
+        let blob = Blob { slot: slot.id, hash, size, stat, sums: summer.map(Summer::finish) };
+        Ok(Finished { blob, slot })
     }
 }
 
