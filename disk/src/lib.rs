@@ -7,10 +7,12 @@ pub mod hash;
 pub mod read;
 pub mod signature;
 pub mod stat;
+pub mod sums;
 pub mod sync;
 pub mod walk;
 
 pub use hash::{Hasher, hash_reader};
 pub use signature::{RESERVED, Signature, SignatureError};
 pub use stat::{EntryKind, Ident, Stat};
+pub use sums::{Summer, Sums};
 pub use walk::{Found, Problem, Walk};

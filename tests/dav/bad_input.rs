@@ -2,7 +2,7 @@
 
 use support::{both_engines, home_of, plain, status_of_raw};
 
-use crate::mount::{LOCK, dav, mounted};
+use crate::mount::{LOCK, dav, lock, mounted};
 
 both_engines! {
     async fn xml_that_would_grow_or_reach_out_is_refused(server: Server) {
@@ -81,5 +81,87 @@ both_engines! {
         assert_eq!(dav(&ada, "UNLOCK", "/dav/home/a", &[("lock-token", "<urn:holdfast:AAAAAAAAAAAAAAAAAAAAAA>")], "").await.status, 409);
         assert_eq!(dav(&ada, "LOCK", "/dav/", &[], LOCK).await.status, 403);
         assert!(plain(&home_of(&server, &ada).await).is_empty());
+    }
+
+    async fn very_many_properties_in_one_request_are_refused_as_a_whole(server: Server) {
+        let ada = mounted(&server).await;
+        dav(&ada, "PUT", "/dav/home/a", &[], "a").await;
+        let set = |count: usize| format!("<D:propertyupdate xmlns:D=\"DAV:\"><D:set><D:prop>{}</D:prop></D:set></D:propertyupdate>", (0..count).map(|n| format!("<p{n}>v</p{n}>")).collect::<String>());
+        for count in [1_001, 10_000] {
+            assert_eq!(dav(&ada, "PROPPATCH", "/dav/home/a", &[], &set(count)).await.status, 400, "{count}");
+            let made = set(count).replace("propertyupdate", "mkcol");
+            let status = dav(&ada, "MKCOL", "/dav/home/f", &[], &made).await.status;
+            assert!((400..500).contains(&status), "{count}: {status}");
+        }
+        // What is kept of one file is bounded, too, however many requests it comes in.
+        let other = |from: usize| set(600).replace("<p", &format!("<q{from}p")).replace("</p", &format!("</q{from}p"));
+        assert!(dav(&ada, "PROPPATCH", "/dav/home/a", &[], &other(1)).await.text().contains("200 OK"));
+        let full = dav(&ada, "PROPPATCH", "/dav/home/a", &[], &other(2)).await.text();
+        assert!(full.contains("507 Insufficient Storage") && !full.contains("200 OK"), "{}", &full[..300]);
+        let all = dav(&ada, "PROPFIND", "/dav/home/a", &[("depth", "0")], "<D:propfind xmlns:D=\"DAV:\"><D:propname/></D:propfind>").await.text();
+        assert_eq!(all.matches("<q1p").count(), 600);
+        assert!(!all.contains("<q2p") && !all.contains("<p1"), "more than was acknowledged is there");
+        assert_eq!(dav(&ada, "PROPFIND", "/dav/home/f", &[("depth", "0")], "").await.status, 404);
+    }
+
+    async fn a_depth_that_means_nothing_is_400_whatever_the_method(server: Server) {
+        let ada = mounted(&server).await;
+        dav(&ada, "MKCOL", "/dav/home/f", &[], "").await;
+        dav(&ada, "PUT", "/dav/home/f/a", &[], "a").await;
+        let root = home_of(&server, &ada).await;
+        let before = plain(&root);
+        for depth in ["2", "-1", "", "infinite", "0,1", "1, noroot", "99999999999999999999"] {
+            for (method, body) in [("PROPFIND", ""), ("DELETE", ""), ("COPY", ""), ("MOVE", ""), ("LOCK", LOCK)] {
+                let answer = dav(&ada, method, "/dav/home/f", &[("depth", depth), ("destination", "/dav/home/g")], body).await;
+                assert_eq!(answer.status, 400, "{method} {depth:?}");
+            }
+        }
+        assert_eq!(plain(&root), before);
+    }
+
+    async fn a_lock_token_of_somebody_else_opens_nothing_and_ends_nothing(server: Server) {
+        let ada = mounted(&server).await;
+        dav(&ada, "PUT", "/dav/home/a", &[], "a").await;
+        let token = lock(&ada, "/dav/home/a", &[], LOCK).await;
+        let holding = format!("({token})");
+        let (_, stranger) = server.member().await;
+        // In their own drive a token of another's is the token of no lock, and the other's drive is not there for them.
+        dav(&stranger, "PUT", "/dav/home/a", &[], "theirs").await;
+        assert_eq!(dav(&stranger, "PUT", "/dav/home/a", &[("if", &holding)], "x").await.status, 412);
+        assert_eq!(dav(&stranger, "UNLOCK", "/dav/home/a", &[("lock-token", &token)], "").await.status, 409);
+        let drive = ada.get("/api/drives/home").await.expect(200)["id"].as_str().unwrap().to_owned();
+        for (method, headers) in [("PUT", [("if", holding.as_str())]), ("UNLOCK", [("lock-token", token.as_str())]), ("LOCK", [("if", holding.as_str())])] {
+            let answer = dav(&stranger, method, &format!("/dav/by-id/{drive}/a"), &headers, "").await;
+            assert_eq!(answer.status, 404, "{method}");
+        }
+        assert_eq!(dav(&ada, "PUT", "/dav/home/a", &[], "b").await.status, 423, "the lock still stands");
+        assert_eq!(dav(&ada, "GET", "/dav/home/a", &[], "").await.text(), "a");
+    }
+
+    async fn floods_of_headers_and_conditions_are_refused_cheaply(server: Server) {
+        let ada = mounted(&server).await;
+        dav(&ada, "PUT", "/dav/home/a", &[], "a").await;
+        let many: String = (0..2_000).map(|n| format!("(<urn:x:{n}>)")).collect();
+        let deep = format!("({})", "Not ".repeat(1_000));
+        for value in [many.as_str(), &deep, "(<", &"(".repeat(5_000)] {
+            let answer = dav(&ada, "PUT", "/dav/home/a", &[("if", value)], "b").await;
+            assert!((400..500).contains(&answer.status), "{}", answer.status);
+        }
+        let mut flood = String::from("PUT /dav/home/a HTTP/1.1\r\nHost: test\r\nContent-Length: 1\r\nConnection: close\r\n");
+        for n in 0..5_000 {
+            flood.push_str(&format!("X-Flood-{n}: x\r\n"));
+        }
+        flood.push_str("\r\nb");
+        let long = format!("PUT /dav/home/a HTTP/1.1\r\nHost: test\r\nContent-Length: 1\r\nConnection: close\r\nX-Long: {}\r\n\r\nb", "x".repeat(1_000_000));
+        for request in [flood, long] {
+            let mut stream = support::send_raw(&server, b"").await;
+            // The server may hang up in the middle of it.
+            let _ = tokio::io::AsyncWriteExt::write_all(&mut stream, request.as_bytes()).await;
+            let mut answer = Vec::new();
+            let _ = tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut answer).await;
+            let text = String::from_utf8_lossy(&answer);
+            assert!(text.is_empty() || text.starts_with("HTTP/1.1 4"), "{text}");
+        }
+        assert_eq!(dav(&ada, "GET", "/dav/home/a", &[], "").await.text(), "a");
     }
 }

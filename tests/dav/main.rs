@@ -3,8 +3,14 @@
 
 mod abort;
 mod bad_input;
+mod checksums;
 mod crowd;
 mod files;
 mod locks;
+mod macos;
 mod mount;
+mod overwrite;
 mod properties;
+mod sync_collection;
+mod times;
+mod windows;

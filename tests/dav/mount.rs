@@ -35,3 +35,16 @@ pub async fn lock(client: &Client, path: &str, headers: &[(&str, &str)], body: &
     assert!(matches!(locked.status, 200 | 201), "{}: {}", locked.status, locked.text());
     locked.header("lock-token").unwrap().to_owned()
 }
+
+/// A PROPFIND that must succeed; its answer.
+pub async fn propfind(client: &Client, path: &str, depth: &str, body: &str) -> String {
+    let found = dav(client, "PROPFIND", path, &[("depth", depth)], body).await;
+    assert_eq!(found.status, 207, "{path}: {}", found.text());
+    found.text()
+}
+
+/// What is in the first element of a name, as the answer writes it.
+pub fn value(xml: &str, name: &str) -> Option<String> {
+    let (_, rest) = xml.split_once(&format!("<{name}>"))?;
+    Some(rest.split_once(&format!("</{name}>"))?.0.to_owned())
+}

@@ -44,9 +44,48 @@ both_engines! {
         }
     }
 
-    async fn what_is_no_range_or_several_is_answered_with_the_whole(server: Server) {
+    async fn several_ranges_are_sent_as_parts_each_with_its_place(server: Server) {
+        let content: String = (0..500).map(|n| format!("{n:04}")).collect();
+        let home = Home::with(&server, &[("/a.txt", &content)]).await;
+        let rest = file("/a.txt");
+        for path in [rest.as_str(), "/dav/home/a.txt"] {
+            let asked = home.client.request(Method::GET, path).header("range", "bytes=1000-1003, 0-3,-4");
+            let answer = home.client.send(asked.header("if-range", tag(&content))).await;
+            assert_eq!(answer.status, 206, "{path}");
+            assert_eq!(answer.header("content-length"), Some(answer.bytes.len().to_string().as_str()));
+            assert_eq!(answer.header("content-range"), None);
+            assert_eq!(answer.header("etag"), Some(tag(&content).as_str()));
+            let kind = answer.header("content-type").unwrap().to_owned();
+            let boundary = kind.strip_prefix("multipart/byteranges; boundary=").unwrap();
+            let text = answer.text();
+            let parts: Vec<&str> = text.strip_suffix(&format!("\r\n--{boundary}--\r\n")).unwrap().split(&format!("--{boundary}\r\n")).collect();
+            let told = |from: usize, to: usize| format!("Content-Type: text/plain\r\nContent-Range: bytes {from}-{to}/2000\r\n\r\n{}", &content[from..=to]);
+            assert_eq!(parts, ["", &(told(0, 3) + "\r\n"), &(told(1000, 1003) + "\r\n"), &told(1996, 1999)]);
+        }
+        let one = range(&home, "/a.txt", "bytes=0-3,2-9,9000-").await;
+        assert_eq!((one.status, one.header("content-range")), (206, Some("bytes 0-9/2000")));
+        assert_eq!(range(&home, "/a.txt", "bytes=9000-,8000-").await.status, 416);
+        let many: Vec<String> = (0..18).map(|n| format!("{0}-{0}", n * 110)).collect();
+        assert!(range(&home, "/a.txt", &format!("bytes={}", many.join(","))).await.status == 206, "they are close to each other");
+    }
+
+    async fn a_part_of_a_content_cannot_be_written(server: Server) {
         let home = Home::with(&server, &[("/a.txt", "0123456789")]).await;
-        for asked in ["bytes=0-1,3-4", "bytes=4-2", "bytes=a-b", "bytes=", "lines=1-2", "nonsense"] {
+        let rest = file("/a.txt");
+        for path in [rest.as_str(), "/dav/home/a.txt"] {
+            for (name, value) in [("content-range", "bytes 0-1/10"), ("x-update-range", "bytes=0-1"), ("x-update-range", "append")] {
+                let put = home.client.request(Method::PUT, path).header(name, value).body("xx");
+                assert_eq!(home.client.send(put).await.status, 400, "{path} {name}");
+                let patch = home.client.request(Method::PATCH, path).header(name, value).body("xx");
+                assert_eq!(home.client.send(patch).await.status, 405, "{path} {name}");
+            }
+        }
+        assert_eq!(home.client.get(&rest).await.text(), "0123456789");
+    }
+
+    async fn what_is_no_range_is_answered_with_the_whole(server: Server) {
+        let home = Home::with(&server, &[("/a.txt", "0123456789")]).await;
+        for asked in ["bytes=4-2", "bytes=0-1,4-2", "bytes=a-b", "bytes=", "lines=1-2", "nonsense"] {
             let answer = range(&home, "/a.txt", asked).await;
             assert_eq!((answer.status, answer.text().as_str()), (200, "0123456789"), "{asked}");
         }

@@ -18,7 +18,9 @@ pub mod ops;
 pub mod properties;
 pub mod sessions;
 pub mod settings;
+pub mod since;
 pub mod slots;
+pub mod sums;
 pub mod sync;
 #[cfg(test)]
 pub mod testing;

@@ -405,6 +405,17 @@ pub async fn set_stat(tx: &mut Tx, id: i64, stat: &crate::domain::stat::Stat) ->
     Ok(())
 }
 
+const SET_MTIME: &str = "UPDATE nodes SET mtime_ns = $2 WHERE id = $1";
+
+/// Says when a node was last written, in nanoseconds since 1970.
+///
+/// # Errors
+/// The catalogue's.
+pub async fn set_mtime(tx: &mut Tx, id: i64, mtime_ns: i64) -> Result<()> {
+    execute!(tx, sqlx::query(SET_MTIME).bind(id).bind(mtime_ns))?;
+    Ok(())
+}
+
 const SET_DEAD: &str =
     "UPDATE nodes SET state = 'dead', seq = $2, slot = $3, modified_at = $4, deleted_at = $4 WHERE id = $1";
 
@@ -516,5 +527,5 @@ pub async fn set_ident(tx: &mut Tx, id: i64, ident: Ident) -> Result<()> {
 #[cfg(test)]
 pub(super) const STATEMENTS: super::testing::Statements = super::testing::statements! {
     INSERT, INSERT_ROOT, BY_ID, BY_UUID, CHILD, DEAD_FILE, CHILDREN, BY_INODE, LINEAGE, SET_CONTENT,
-    RESEEN, SET_DEAD, SET_PLACE, SET_NAMED, SET_STATE, REMEMBER_NAME, SET_LAST_VERSION, SET_IDENT
+    RESEEN, SET_MTIME, SET_DEAD, SET_PLACE, SET_NAMED, SET_STATE, REMEMBER_NAME, SET_LAST_VERSION, SET_IDENT
 };

@@ -17,6 +17,8 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'
 /// Where an address leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
+    /// Above the network drive: what Windows looks at before it mounts anything.
+    Above,
     /// The list of drives.
     Top,
     /// The list of drives by id.

@@ -65,6 +65,9 @@ pub(super) async fn put(inside: &Inside, parts: &Parts, body: Body) -> Result<Re
         headers.insert(HeaderName::from_static("oc-etag"), tag.clone());
         headers.insert(ETAG, tag);
     }
+    if let Ok(id) = HeaderValue::try_from(done.value.node.uuid.simple().to_string()) {
+        headers.insert(HeaderName::from_static("oc-fileid"), id);
+    }
     if parts.headers.contains_key(OC_MTIME) {
         headers.insert(OC_MTIME, HeaderValue::from_static("accepted"));
     }

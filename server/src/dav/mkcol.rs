@@ -36,7 +36,7 @@ pub(super) async fn handle(inside: &Inside, parts: &Parts, body: Body) -> Result
         return Err(not_allowed(&parts.method));
     }
     let (mounted, who, path) = (Arc::clone(&inside.mounted), inside.who.clone(), inside.path.clone());
-    let steps = patch.steps.clone();
+    let steps = patch.steps();
     let made = inside.app.act(async move { files::make_folder_with(&mounted, who, path, steps).await }).await;
     match made {
         Ok(done) => {
@@ -68,7 +68,7 @@ fn read(mkcol: &Element) -> Result<Patch> {
             return Err(Error::forbidden("only plain folders can be made here"));
         }
     }
-    patch.without_kind();
+    patch.of_new_folder();
     Ok(patch)
 }
 

@@ -14,6 +14,7 @@ mod multistatus;
 mod propfind;
 mod proppatch;
 mod props;
+mod report;
 mod transfer;
 mod xml;
 
@@ -21,7 +22,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{FromRequestParts as _, Request, State};
 use axum::http::header::ALLOW;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
@@ -33,7 +34,7 @@ use self::address::Place;
 use crate::app::App;
 use crate::catalog::drives::Visible;
 use crate::error::{Error, Kind, Result};
-use crate::http::problem::Problem;
+use crate::http::problem::{self, Problem};
 use crate::http::target;
 use crate::service::act;
 use crate::service::caller::Caller;
@@ -45,7 +46,8 @@ use crate::service::placement::Mounted;
 pub const PREFIX: &str = "/dav";
 const DEPTH: HeaderName = HeaderName::from_static("depth");
 /// What is possible in a drive.
-const INSIDE: &str = "OPTIONS, GET, HEAD, PUT, DELETE, MKCOL, COPY, MOVE, PROPFIND, PROPPATCH, LOCK, UNLOCK";
+const INSIDE: &str =
+    "OPTIONS, GET, HEAD, PUT, DELETE, MKCOL, COPY, MOVE, PROPFIND, PROPPATCH, LOCK, UNLOCK, REPORT";
 /// What is possible above all drives.
 const ABOVE: &str = "OPTIONS, PROPFIND";
 
@@ -55,6 +57,20 @@ pub fn routes() -> Router<App> {
         handle(app, caller, request).await
     };
     Router::new().route("/dav", any(handler)).route("/dav/", any(handler)).route("/dav/{*path}", any(handler))
+}
+
+/// What is outside of the network drive and of everything else: a client that mounts something looks at all that lies
+/// above it, and asks anywhere what is possible.
+pub async fn outside(app: App, request: Request) -> Result<Response, Problem> {
+    let (mut parts, body) = request.into_parts();
+    match parts.method.as_str() {
+        "OPTIONS" => {}
+        "PROPFIND" if parts.uri.path() == "/" => {}
+        _ => return Err(problem::nothing_here().await),
+    }
+    // Windows sends its credential only after it was refused once.
+    let caller = Caller::from_request_parts(&mut parts, &app).await?;
+    Ok(answer(app, &caller, &Place::Above, &parts, body).await?)
 }
 
 /// A request that means something inside a drive.
@@ -92,7 +108,7 @@ async fn answer(app: App, caller: &Caller, place: &Place, parts: &Parts, body: B
     let (visible, mounted) = app.drives.reach(caller.user_id, Some(drive)).await?;
     // A file saved through the mount is no sync act, whatever its headers say (design section 6).
     let mut guard = Guard::default();
-    if !matches!(method, "GET" | "HEAD" | "PROPFIND") {
+    if !matches!(method, "GET" | "HEAD" | "PROPFIND" | "REPORT") {
         act::could_change(&visible)?;
         guard = conditions::guard(&app, caller.user_id, &visible, path, &parts.headers).await?;
     }
@@ -106,6 +122,7 @@ async fn answer(app: App, caller: &Caller, place: &Place, parts: &Parts, body: B
         "COPY" => transfer::handle(inside, transfer::Verb::Copy, parts).await,
         "MKCOL" => mkcol::handle(&inside, parts, body).await,
         "PROPFIND" => propfind::handle(&inside, parts, body).await,
+        "REPORT" => report::handle(&inside, parts, body).await,
         "PROPPATCH" => proppatch::handle(&inside, parts, body).await,
         "LOCK" => lock::lock(&inside, parts, body).await,
         "UNLOCK" => lock::unlock(&inside, parts).await,

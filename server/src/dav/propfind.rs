@@ -14,7 +14,7 @@ use super::address::Place;
 use super::multistatus::{BEGIN, END, precondition, xml};
 use super::props::{Live, Quota, Shown, href};
 use super::xml::{DAV, Element, Name, escape};
-use super::{Depth, Inside, body, depth};
+use super::{Depth, Inside, body, depth, report};
 use crate::app::App;
 use crate::catalog::drives::Right;
 use crate::error::{Error, Result};
@@ -23,7 +23,7 @@ use crate::service::placement::Mounted;
 use crate::service::properties::{self, Described, Page, Wanted};
 
 /// Bytes that are written before they are sent.
-const PIECE: usize = 64 * 1024;
+pub const PIECE: usize = 64 * 1024;
 /// Most properties that one request may name.
 const MOST: usize = 1_000;
 
@@ -47,7 +47,7 @@ pub fn say_minimal(response: &mut Response) {
 
 /// What a request asks for.
 #[derive(Debug, Clone)]
-struct Asked {
+pub(super) struct Asked {
     properties: Vec<Property>,
     /// All that clients have set, too.
     all_dead: bool,
@@ -90,16 +90,7 @@ impl Asked {
             return Err(bad());
         }
         if let Some(prop) = body.dav("prop") {
-            let mut properties: Vec<Property> = Vec::new();
-            for element in prop.elements() {
-                if !properties.iter().any(|known| known.name == element.name) {
-                    properties.push(Property::new(element.name.clone(), false));
-                }
-                if properties.len() > MOST {
-                    return Err(Error::malformed("one request names no more than 1000 properties"));
-                }
-            }
-            return asked(properties, false, false);
+            return Self::of_prop(Some(prop), minimal);
         }
         if body.dav("propname").is_some() {
             return asked(all(), true, true);
@@ -116,11 +107,29 @@ impl Asked {
         asked(properties, true, false)
     }
 
+    /// The properties that are named in a `prop`.
+    ///
+    /// # Errors
+    /// 400 for too many.
+    pub(super) fn of_prop(prop: Option<&Element>, minimal: bool) -> Result<Self> {
+        let mut properties: Vec<Property> = Vec::new();
+        for element in prop.into_iter().flat_map(Element::elements) {
+            if !properties.iter().any(|known| known.name == element.name) {
+                properties.push(Property::new(element.name.clone(), false));
+            }
+            if properties.len() > MOST {
+                return Err(Error::malformed("one request names no more than 1000 properties"));
+            }
+        }
+        Ok(Self { properties, all_dead: false, names_only: false, minimal })
+    }
+
     fn wanted(&self) -> Wanted {
         Wanted {
             dead: self.all_dead
                 || self.properties.iter().any(|property| property.live.is_none_or(Live::may_be_set)),
             locks: !self.names_only && self.has(Live::Locks),
+            sums: !self.names_only && self.has(Live::OcChecksums),
         }
     }
 
@@ -185,7 +194,7 @@ impl Asked {
 }
 
 /// What all responses of one answer share.
-struct Answering {
+pub(super) struct Answering {
     asked: Asked,
     place: Place,
     path: DrivePath,
@@ -194,9 +203,57 @@ struct Answering {
     quota: Option<Quota>,
     editable: bool,
     name: String,
+    /// Names what the drive holds, where that was asked for.
+    token: Option<String>,
 }
 
 impl Answering {
+    /// For what is asked about something in a drive.
+    ///
+    /// # Errors
+    /// The catalogue's.
+    pub(super) async fn new(inside: &Inside, asked: Asked) -> Result<Self> {
+        let quota = match asked.has(Live::Free) || asked.has(Live::Used) {
+            true => quota(&inside.mounted).await,
+            false => None,
+        };
+        let token = match asked.has(Live::SyncToken) {
+            true => properties::head(&inside.mounted).await?.map(report::token),
+            false => None,
+        };
+        Ok(Self {
+            base: href(&inside.place, &inside.path, true),
+            asked,
+            place: inside.place.clone(),
+            path: inside.path.clone(),
+            quota,
+            editable: inside.visible.right >= Right::Edit,
+            name: inside.path.name().map_or_else(|| inside.visible.drive.name.clone(), str::to_owned),
+            token,
+        })
+    }
+
+    /// What of each file and folder is needed for it.
+    pub(super) fn wanted(&self) -> Wanted {
+        self.asked.wanted()
+    }
+
+    /// Whether what is not there is left out.
+    pub(super) fn is_minimal(&self) -> bool {
+        self.asked.minimal
+    }
+
+    /// Where the drive is addressed.
+    pub(super) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Writes a whole `response` about what is at a path.
+    pub(super) fn write(&self, out: &mut String, path: &DrivePath, described: &Described) {
+        let address = href(&self.place, path, described.member.is_folder());
+        self.asked.write(out, &address, &self.shown(described, &described.member.name));
+    }
+
     fn write_top(&self, out: &mut String, top: &Described) {
         let address = href(&self.place, &self.path, top.member.is_folder());
         self.asked.write(out, &address, &self.shown(top, &self.name));
@@ -219,6 +276,7 @@ impl Answering {
             quota: self.quota,
             place: &self.place,
             editable: self.editable,
+            token: self.token.as_deref(),
         }
     }
 }
@@ -229,23 +287,9 @@ pub(super) async fn handle(inside: &Inside, parts: &Parts, body: Body) -> Result
         Ok(read) => read,
         Err(refused) => return Ok(refused),
     };
-    let wanted = asked.wanted();
+    let answering = Answering::new(inside, asked).await?;
+    let (wanted, minimal) = (answering.wanted(), answering.is_minimal());
     let page = properties::describe(&inside.mounted, &inside.path, wanted, depth == Depth::One).await?;
-    let quota = match asked.has(Live::Free) || asked.has(Live::Used) {
-        true => quota(&inside.mounted).await,
-        false => None,
-    };
-    let minimal = asked.minimal;
-    let name = inside.path.name().map_or_else(|| inside.visible.drive.name.clone(), str::to_owned);
-    let answering = Answering {
-        base: href(&inside.place, &inside.path, true),
-        asked,
-        place: inside.place.clone(),
-        path: inside.path.clone(),
-        quota,
-        editable: inside.visible.right >= Right::Edit,
-        name,
-    };
     let mut response =
         xml(StatusCode::MULTI_STATUS, stream_of(answering, page, wanted, Arc::clone(&inside.mounted)));
     if minimal {
@@ -330,12 +374,18 @@ pub(super) async fn handle_drives(
     };
     let by_id = *place == Place::ById;
     let mut out = String::from(BEGIN);
-    let top = if by_id { "/dav/by-id/" } else { "/dav/" };
+    let (top, name) = match place {
+        Place::Above => ("/", ""),
+        Place::ById => ("/dav/by-id/", "by-id"),
+        _ => ("/dav/", "Holdfast"),
+    };
     fn none<'a>(name: &'a str, place: &'a Place) -> Shown<'a> {
-        Shown { described: None, name, quota: None, place, editable: false }
+        Shown { described: None, name, quota: None, place, editable: false, token: None }
     }
-    asked.write(&mut out, top, &none(if by_id { "by-id" } else { "Holdfast" }, place));
-    if depth == Depth::One {
+    asked.write(&mut out, top, &none(name, place));
+    if depth == Depth::One && *place == Place::Above {
+        asked.write(&mut out, "/dav/", &none("dav", place));
+    } else if depth == Depth::One {
         let mut seen: Vec<String> = Vec::new();
         for shown in app.drives.shown(caller.user_id).await? {
             let drive = shown.visible.drive;

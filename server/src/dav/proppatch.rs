@@ -1,6 +1,7 @@
 //! PROPPATCH (RFC 4918, section 9.2): all steps or none; and the properties of an extended MKCOL (RFC 5689).
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use axum::body::Body;
 use axum::http::StatusCode;
@@ -12,7 +13,9 @@ use super::propfind::{prefers_minimal, say_minimal};
 use super::props::{Live, OC, href};
 use super::xml::{DAV, Element, Name, escape};
 use super::{Inside, body};
+use crate::domain::checksums::Checksum;
 use crate::error::{Error, Result};
+use crate::service::checksums;
 use crate::service::properties::{self, Step};
 
 /// Most steps of one request.
@@ -23,12 +26,28 @@ const LONGEST: usize = 64 * 1024;
 /// What a request wants of properties.
 #[derive(Debug, Default)]
 pub struct Patch {
-    /// The steps, in order.
-    pub steps: Vec<Step>,
-    /// The names they are about, in order.
-    names: Vec<Name>,
-    /// Those that nobody may set, by their place among the names.
-    protected: Vec<usize>,
+    wishes: Vec<Wish>,
+}
+
+/// What is wanted of one property.
+#[derive(Debug)]
+struct Wish {
+    name: Name,
+    what: What,
+}
+
+#[derive(Debug)]
+enum What {
+    /// It is kept as it came, or removed.
+    Keep(Step),
+    /// The file was last written then, in nanoseconds since 1970.
+    Modified(i64),
+    /// The content has these checksums: nothing to be set, but to be agreed with.
+    Checksums(Vec<Checksum>),
+    /// Nobody may set it.
+    Protected,
+    /// The value is none that the property can have.
+    Unusable,
 }
 
 impl Patch {
@@ -48,93 +67,134 @@ impl Patch {
             let prop = step.dav("prop").ok_or_else(|| Error::malformed("a step without its prop"))?;
             let language = prop.language().or(step.language()).or(update.language()).map(str::to_owned);
             for element in prop.elements() {
-                if patch.steps.len() >= MOST {
+                if patch.wishes.len() >= MOST {
                     return Err(Error::malformed("one request changes no more than 1000 properties"));
                 }
-                patch.add(sets, element.clone(), language.as_deref())?;
+                let what = what(sets, element, language.as_deref())?;
+                patch.wishes.push(Wish { name: element.name.clone(), what });
             }
         }
         Ok(patch)
     }
 
-    fn add(&mut self, sets: bool, mut element: Element, language: Option<&str>) -> Result<()> {
-        let name = element.name.clone();
-        if is_protected(&name) {
-            self.protected.push(self.names.len());
-        }
-        let (namespace, local) = (name.namespace.clone(), name.local.clone());
-        self.names.push(name);
-        self.steps.push(if sets {
-            element.inherit_language(language);
-            let value = element.to_xml();
-            if value.len() > LONGEST {
-                let error = Error::new(crate::error::Kind::TooLarge, "the value of a property is too large");
-                return Err(error.with("limit", LONGEST as u64));
+    /// The folder of a `mkcol` names its own kind, which is no property to be kept, and has no content to speak of.
+    pub fn of_new_folder(&mut self) {
+        self.wishes.retain(|wish| !wish.name.is(DAV, "resourcetype"));
+        for wish in &mut self.wishes {
+            if matches!(wish.what, What::Modified(_) | What::Checksums(_)) {
+                wish.what = What::Protected;
             }
-            Step::Set { namespace, name: local, value }
-        } else {
-            Step::Remove { namespace, name: local }
-        });
-        Ok(())
+        }
     }
 
-    /// The folder of a `mkcol` names its own kind, which is no property to be kept.
-    pub fn without_kind(&mut self) {
-        let is_kind = |name: &Name| name.is(DAV, "resourcetype");
-        let kept: Vec<bool> = self.names.iter().map(|name| !is_kind(name)).collect();
-        let mut keep = kept.iter();
-        self.steps.retain(|_| keep.next().copied().unwrap_or(true));
-        self.protected.clear();
-        self.names.retain(|name| !is_kind(name));
-        let found = self.names.iter().enumerate().filter(|(_, name)| is_protected(name));
-        self.protected = found.map(|(at, _)| at).collect();
+    /// Whether nothing is wanted.
+    pub fn is_empty(&self) -> bool {
+        self.wishes.is_empty()
+    }
+
+    /// What is to be kept or removed, in order.
+    pub fn steps(&self) -> Vec<Step> {
+        let steps = self.wishes.iter().filter_map(|wish| match &wish.what {
+            What::Keep(step) => Some(step.clone()),
+            _ => None,
+        });
+        steps.collect()
+    }
+
+    /// When the file was last written, in nanoseconds since 1970, as the last word on it says.
+    fn modified(&self) -> Option<i64> {
+        self.wishes.iter().rev().find_map(|wish| match wish.what {
+            What::Modified(ns) => Some(ns),
+            _ => None,
+        })
+    }
+
+    /// Refuses what is said of the content's checksums unless it is so.
+    async fn check(&mut self, inside: &Inside) -> Result<()> {
+        for wish in &mut self.wishes {
+            if let What::Checksums(said) = &wish.what
+                && !checksums::agree(&inside.mounted, &inside.path, said).await?
+            {
+                wish.what = What::Unusable;
+            }
+        }
+        Ok(())
     }
 
     /// Whether some of it cannot be done, so that none of it is.
     pub fn is_refused(&self) -> bool {
-        !self.protected.is_empty()
+        self.wishes.iter().any(|wish| matches!(wish.what, What::Protected | What::Unusable))
     }
 
     /// Writes the `propstat`s of what becomes of it.
     pub fn write(&self, out: &mut String, failed: Option<StatusCode>) {
-        let group = |out: &mut String, status: StatusCode, condition: &str, names: &[&Name]| {
-            if names.is_empty() {
-                return;
+        let refused = self.is_refused();
+        let status = |what: &What| match what {
+            What::Protected => StatusCode::FORBIDDEN,
+            What::Unusable => StatusCode::CONFLICT,
+            _ if refused => StatusCode::FAILED_DEPENDENCY,
+            _ => failed.unwrap_or(StatusCode::OK),
+        };
+        let all =
+            [StatusCode::FORBIDDEN, StatusCode::CONFLICT, StatusCode::FAILED_DEPENDENCY, StatusCode::OK];
+        for group in all.into_iter().chain(failed) {
+            let mut names = self.wishes.iter().filter(|wish| status(&wish.what) == group).peekable();
+            if names.peek().is_none() {
+                continue;
             }
             out.push_str("<D:propstat><D:prop>");
-            for name in names {
+            for wish in names {
                 out.push('<');
-                out.push_str(&name.local);
+                out.push_str(&wish.name.local);
                 out.push_str(" xmlns=\"");
-                escape(out, &name.namespace);
+                escape(out, &wish.name.namespace);
                 out.push_str("\"/>");
             }
             out.push_str("</D:prop>");
-            write_status(out, status);
-            out.push_str(condition);
+            write_status(out, group);
+            if group == StatusCode::FORBIDDEN {
+                out.push_str("<D:error><D:cannot-modify-protected-property/></D:error>");
+            }
             out.push_str("</D:propstat>");
-        };
-        let all: Vec<&Name> = self.names.iter().collect();
-        if self.is_refused() {
-            let is_protected = |at: usize| self.protected.contains(&at);
-            let pick = |protected: bool| -> Vec<&Name> {
-                let named = self.names.iter().enumerate().filter(|(at, _)| is_protected(*at) == protected);
-                named.map(|(_, name)| name).collect()
-            };
-            let condition = "<D:error><D:cannot-modify-protected-property/></D:error>";
-            group(out, StatusCode::FORBIDDEN, condition, &pick(true));
-            group(out, StatusCode::FAILED_DEPENDENCY, "", &pick(false));
-        } else {
-            group(out, failed.unwrap_or(StatusCode::OK), "", &all);
         }
     }
 }
 
-fn is_protected(name: &Name) -> bool {
-    match Live::of(name) {
-        Some(live) => !live.may_be_set(),
-        None => name.namespace == OC && matches!(name.local.as_str(), "checksums" | "privatelink"),
+fn what(sets: bool, element: &Element, language: Option<&str>) -> Result<What> {
+    let name = &element.name;
+    if name.is(OC, "checksums") && sets {
+        let said: String = element.elements().map(|one| one.text() + " ").collect();
+        return Ok(Checksum::read(&said).map_or(What::Unusable, What::Checksums));
     }
+    match Live::of(name) {
+        Some(live) if live.is_modified() && sets => {
+            return Ok(time(live, element.text().trim()).map_or(What::Unusable, What::Modified));
+        }
+        Some(live) if !live.may_be_set() => return Ok(What::Protected),
+        None if name.is(OC, "privatelink") => return Ok(What::Protected),
+        _ => {}
+    }
+    let (namespace, local) = (name.namespace.clone(), name.local.clone());
+    if !sets {
+        return Ok(What::Keep(Step::Remove { namespace, name: local }));
+    }
+    let mut element = element.clone();
+    element.inherit_language(language);
+    let value = element.to_xml();
+    if value.len() > LONGEST {
+        let error = Error::new(crate::error::Kind::TooLarge, "the value of a property is too large");
+        return Err(error.with("limit", LONGEST as u64));
+    }
+    Ok(What::Keep(Step::Set { namespace, name: local, value }))
+}
+
+/// Nanoseconds since 1970.
+fn time(live: Live, text: &str) -> Option<i64> {
+    if live == Live::OcModified {
+        return text.parse::<i64>().ok()?.checked_mul(1_000_000_000);
+    }
+    let time = httpdate::parse_http_date(text).ok()?;
+    i64::try_from(time.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_nanos()).ok()
 }
 
 /// Answers a PROPPATCH.
@@ -144,14 +204,16 @@ pub(super) async fn handle(inside: &Inside, parts: &Parts, body: Body) -> Result
         .filter(|body| body.name.is(DAV, "propertyupdate"))
         .ok_or_else(|| Error::malformed("the body is no propertyupdate"))?;
     let mut patch = Patch::read(&update)?;
-    if patch.steps.is_empty() {
+    if patch.is_empty() {
         return Err(Error::malformed("the body changes nothing"));
     }
+    patch.check(inside).await?;
     let mut failed = None;
     if !patch.is_refused() {
         let (mounted, who, path) = (Arc::clone(&inside.mounted), inside.who.clone(), inside.path.clone());
-        let steps = std::mem::take(&mut patch.steps);
-        match inside.app.act(async move { properties::patch(&mounted, who, path, steps).await }).await {
+        let (steps, modified) = (patch.steps(), patch.modified());
+        let act = async move { properties::patch(&mounted, who, path, steps, modified).await };
+        match inside.app.act(act).await {
             Ok(()) => {}
             Err(error) if error.problem_code() == Some("too-many-properties") => {
                 failed = Some(StatusCode::INSUFFICIENT_STORAGE);

@@ -17,6 +17,8 @@ use crate::service::properties::Described;
 
 /// The namespace of ownCloud's properties.
 pub const OC: &str = "http://owncloud.org/ns";
+/// The namespace of what Windows' clients set.
+const MICROSOFT: &str = "urn:schemas-microsoft-com:";
 
 /// A property that the server knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,12 +45,24 @@ pub enum Live {
     Free,
     /// `quota-used-bytes` (RFC 4331)
     Used,
-    /// `oc:id`, `oc:fileid`
+    /// `sync-token` (RFC 6578): a folder's.
+    SyncToken,
+    /// `supported-report-set` (RFC 3253)
+    Reports,
+    /// `oc:id`
     OcId,
+    /// `oc:fileid`: the same.
+    OcFileId,
     /// `oc:permissions`
     OcPermissions,
-    /// `oc:size`
+    /// `oc:size`: a file's.
     OcSize,
+    /// `oc:checksums`
+    OcChecksums,
+    /// `lastmodified`, in seconds since 1970: rclone sets it where it takes a server for ownCloud.
+    OcModified,
+    /// `Win32LastModifiedTime`: as `getlastmodified`, for Windows' clients set it.
+    Win32Modified,
 }
 
 /// By name: in the order in which all of them are written.
@@ -64,10 +78,15 @@ const LIVE: &[(&str, &str, Live)] = &[
     (DAV, "supportedlock", Live::Lockable),
     (DAV, "quota-available-bytes", Live::Free),
     (DAV, "quota-used-bytes", Live::Used),
+    (DAV, "sync-token", Live::SyncToken),
+    (DAV, "supported-report-set", Live::Reports),
     (OC, "id", Live::OcId),
-    (OC, "fileid", Live::OcId),
+    (OC, "fileid", Live::OcFileId),
     (OC, "permissions", Live::OcPermissions),
     (OC, "size", Live::OcSize),
+    (OC, "checksums", Live::OcChecksums),
+    (DAV, "lastmodified", Live::OcModified),
+    (MICROSOFT, "Win32LastModifiedTime", Live::Win32Modified),
 ];
 
 impl Live {
@@ -86,6 +105,11 @@ impl Live {
     /// Whether a client may set it: the server then keeps the client's word.
     pub fn may_be_set(self) -> bool {
         self == Self::DisplayName
+    }
+
+    /// Whether it says when a file was last written. Who sets it changes that, and no word is kept.
+    pub fn is_modified(self) -> bool {
+        matches!(self, Self::Modified | Self::OcModified | Self::Win32Modified)
     }
 }
 
@@ -110,6 +134,8 @@ pub struct Shown<'a> {
     pub place: &'a Place,
     /// Whether the one who asks may change it.
     pub editable: bool,
+    /// Names what the drive holds, where that was asked for.
+    pub token: Option<&'a str>,
 }
 
 impl Shown<'_> {
@@ -153,7 +179,11 @@ impl Shown<'_> {
                 }
                 None => return false,
             },
-            Live::Modified => return self.write_modified(out),
+            Live::Modified => return self.write_modified(out, "D:getlastmodified", "D:getlastmodified"),
+            Live::Win32Modified => {
+                let open = "Win32LastModifiedTime xmlns=\"urn:schemas-microsoft-com:\"";
+                return self.write_modified(out, open, "Win32LastModifiedTime");
+            }
             Live::Created => return self.write_created(out),
             Live::Locks => self.write_locks(out),
             Live::Lockable => out.push_str(
@@ -161,18 +191,32 @@ impl Shown<'_> {
                  </D:lockentry><D:lockentry><D:lockscope><D:shared/></D:lockscope><D:locktype><D:write/></D:locktype>\
                  </D:lockentry></D:supportedlock>",
             ),
+            Live::SyncToken => match self.token.filter(|_| self.is_folder()) {
+                Some(token) => {
+                    let _ = write!(out, "<D:sync-token>{token}</D:sync-token>");
+                }
+                None => return false,
+            },
+            Live::Reports if self.is_folder() && self.described.is_some() => out.push_str(
+                "<D:supported-report-set><D:supported-report><D:report><D:sync-collection/></D:report>\
+                 </D:supported-report></D:supported-report-set>",
+            ),
+            Live::Reports => out.push_str("<D:supported-report-set/>"),
             Live::Free | Live::Used => return self.write_quota(out, live),
-            Live::OcId | Live::OcPermissions | Live::OcSize => return self.write_oc(out, live),
+            Live::OcChecksums => return self.write_checksums(out),
+            Live::OcId | Live::OcFileId | Live::OcPermissions | Live::OcSize | Live::OcModified => {
+                return self.write_oc(out, live);
+            }
         }
         true
     }
 
-    fn write_modified(&self, out: &mut String) -> bool {
+    fn write_modified(&self, out: &mut String, open: &str, close: &str) -> bool {
         let Some(described) = self.described else { return false };
         let Some(date) = fields::http_date(described.member.mtime_ns.div_euclid(1_000_000_000)) else {
             return false;
         };
-        let _ = write!(out, "<D:getlastmodified>{}</D:getlastmodified>", date.to_str().unwrap_or(""));
+        let _ = write!(out, "<{open}>{}</{close}>", date.to_str().unwrap_or(""));
         true
     }
 
@@ -212,11 +256,32 @@ impl Shown<'_> {
         true
     }
 
+    /// As ownCloud writes them: one element with all, parted by spaces.
+    fn write_checksums(&self, out: &mut String) -> bool {
+        let Some(sums) = self.described.and_then(|described| described.sums.as_ref()) else { return false };
+        let known = [("SHA1", &sums.sha1), ("MD5", &sums.md5)];
+        let mut between = "<O:checksums><O:checksum>";
+        for (kind, sum) in known.into_iter().filter_map(|(kind, sum)| Some((kind, sum.as_ref()?))) {
+            let _ = write!(out, "{between}{kind}:{}", hex::encode(sum));
+            between = " ";
+        }
+        if between != " " {
+            return false;
+        }
+        out.push_str("</O:checksum></O:checksums>");
+        true
+    }
+
     fn write_oc(&self, out: &mut String, live: Live) -> bool {
         let Some(described) = self.described else { return false };
         let member = &described.member;
         let _ = match live {
             Live::OcId => write!(out, "<O:id>{}</O:id>", member.uuid.simple()),
+            Live::OcFileId => write!(out, "<O:fileid>{}</O:fileid>", member.uuid.simple()),
+            Live::OcModified => {
+                let seconds = member.mtime_ns.div_euclid(1_000_000_000);
+                write!(out, "<D:lastmodified>{seconds}</D:lastmodified>")
+            }
             Live::OcSize if member.is_folder() => return false,
             Live::OcSize => write!(out, "<O:size>{}</O:size>", member.size),
             // Of ownCloud's letters: may be deleted, renamed, moved, and written or (a folder) given members.

@@ -157,8 +157,7 @@ impl Element {
     }
 
     /// The text directly in it.
-    #[cfg(test)]
-    fn text(&self) -> String {
+    pub fn text(&self) -> String {
         self.children
             .iter()
             .filter_map(|child| match child {

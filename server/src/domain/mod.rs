@@ -2,6 +2,7 @@
 #![warn(clippy::disallowed_methods)]
 
 pub mod accounts;
+pub mod checksums;
 pub mod limits;
 pub mod locks;
 pub mod names;

@@ -1,5 +1,8 @@
 //! Sending a content over HTTP: the same for files, versions and candidates, over REST and WebDAV.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
@@ -7,6 +10,9 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
+use uuid::Uuid;
 
 use super::conditions::{self, Current, Verdict};
 use super::fields::{self, MTIME_NS, REPR_DIGEST};
@@ -36,6 +42,7 @@ pub fn send(opened: Opened, name: &str, method: &Method, headers: &HeaderMap) ->
         Verdict::Send => match ranges::part(headers, &current, opened.size()) {
             Part::Whole => Ok(whole(opened, name, &current, false)),
             Part::Bytes(range) => Ok(partial(opened, name, &current, range)),
+            Part::Several(ranges) => Ok(several(opened, name, &current, ranges)),
             Part::Beyond => Ok(beyond(opened.size())),
         },
     }
@@ -50,7 +57,7 @@ fn whole(opened: Opened, name: &str, current: &Current, head: bool) -> Response 
     (StatusCode::OK, headers, body).into_response()
 }
 
-fn partial(opened: Opened, name: &str, current: &Current, range: std::ops::Range<u64>) -> Response {
+fn partial(opened: Opened, name: &str, current: &Current, range: Range<u64>) -> Response {
     let mut headers = HeaderMap::new();
     describe(&mut headers, &opened, name, current);
     let told = format!("bytes {}-{}/{}", range.start, range.end - 1, opened.size());
@@ -67,6 +74,43 @@ fn bytes_of(opened: Opened, range: std::ops::Range<u64>) -> Body {
         Some(bytes) => Body::from(bytes),
         None => Body::from_stream(opened.stream(range)),
     }
+}
+
+/// Several ranges as `multipart/byteranges` (RFC 9110, section 14.6).
+fn several(opened: Opened, name: &str, current: &Current, ranges: Vec<Range<u64>>) -> Response {
+    let mut headers = HeaderMap::new();
+    describe(&mut headers, &opened, name, current);
+    // Drawn anew for each answer: nobody can have put it into the content beforehand.
+    let boundary = Uuid::new_v4().simple().to_string();
+    let size = opened.size();
+    let kind = headers.remove(CONTENT_TYPE);
+    let kind = kind.as_ref().and_then(|kind| kind.to_str().ok()).unwrap_or("application/octet-stream");
+    let mut between = String::new();
+    let mut length = 0;
+    let mut parts = Vec::with_capacity(ranges.len());
+    for range in ranges {
+        let head = format!(
+            "{between}--{boundary}\r\nContent-Type: {kind}\r\nContent-Range: bytes {}-{}/{size}\r\n\r\n",
+            range.start,
+            range.end - 1
+        );
+        "\r\n".clone_into(&mut between);
+        length += head.len() as u64 + (range.end - range.start);
+        parts.push((Bytes::from(head), range));
+    }
+    let end = Bytes::from(format!("\r\n--{boundary}--\r\n"));
+    length += end.len() as u64;
+    headers.insert(CONTENT_LENGTH, length.into());
+    if let Ok(kind) = HeaderValue::try_from(format!("multipart/byteranges; boundary={boundary}")) {
+        headers.insert(CONTENT_TYPE, kind);
+    }
+    let opened = Arc::new(opened);
+    let parts = stream::iter(parts).flat_map(move |(head, range)| {
+        let bytes = Arc::clone(&opened).shared(range);
+        stream::once(async move { Ok(head) }).chain(bytes)
+    });
+    let body = Body::from_stream(parts.chain(stream::once(async move { Ok(end) })));
+    (StatusCode::PARTIAL_CONTENT, headers, body).into_response()
 }
 
 fn beyond(size: u64) -> Response {

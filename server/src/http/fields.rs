@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use holdfast_protocol::ContentHash;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::domain::checksums::Checksum;
 use crate::error::{Error, Result};
 
 /// RFC 9530: a digest of the whole representation.
@@ -20,6 +21,8 @@ pub const CONTENT_DIGEST: HeaderName = HeaderName::from_static("content-digest")
 pub const MTIME_NS: HeaderName = HeaderName::from_static("holdfast-mtime-ns");
 /// The same in seconds with an optional fraction, as ownCloud's clients and rclone send it.
 pub const OC_MTIME: HeaderName = HeaderName::from_static("x-oc-mtime");
+/// Checksums of a content as ownCloud's clients send them: `SHA1:<hex>`.
+pub const OC_CHECKSUM: HeaderName = HeaderName::from_static("oc-checksum");
 /// `pending`: committed and served, but not in the plain folder yet.
 pub const PLACEMENT: HeaderName = HeaderName::from_static("holdfast-placement");
 
@@ -49,6 +52,20 @@ pub fn declared_hash(headers: &HeaderMap) -> Result<Option<ContentHash>> {
                 declared = Some(hash);
             }
         }
+    }
+    Ok(declared)
+}
+
+/// The checksums that a request declares for its content by `OC-Checksum`; those of unknown kinds are not looked at.
+///
+/// # Errors
+/// 400 for what is no checksum.
+pub fn declared_checksums(headers: &HeaderMap) -> Result<Vec<Checksum>> {
+    let mut declared = Vec::new();
+    for value in headers.get_all(OC_CHECKSUM) {
+        let read = value.to_str().ok().and_then(Checksum::read);
+        declared
+            .extend(read.ok_or_else(|| Error::malformed("the header OC-Checksum has no usable checksum"))?);
     }
     Ok(declared)
 }

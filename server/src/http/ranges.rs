@@ -1,5 +1,5 @@
-//! Range requests (RFC 9110, section 14). One range is answered as such; a request for several at once gets the whole
-//! content, which the RFC permits and every client understands.
+//! Range requests (RFC 9110, section 14): one range is answered as such, several as `multipart/byteranges`. Ranges that
+//! overlap or nearly touch are sent as one, and a request for very many gets the whole content (section 14.2).
 
 use std::ops::Range;
 
@@ -8,6 +8,13 @@ use axum::http::header::{IF_RANGE, RANGE};
 
 use super::conditions::Current;
 
+/// Most ranges that one request may name.
+const MOST_ASKED: usize = 128;
+/// Most ranges that are sent apart.
+const MOST_SENT: usize = 16;
+/// Bytes between two ranges that are rather sent than told about: what a part's own header takes.
+const GAP: u64 = 128;
+
 /// Which bytes are sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Part {
@@ -15,6 +22,8 @@ pub enum Part {
     Whole,
     /// Some (206).
     Bytes(Range<u64>),
+    /// Several, in ascending order and apart from each other (206, `multipart/byteranges`).
+    Several(Vec<Range<u64>>),
     /// 416: there are none of those.
     Beyond,
 }
@@ -26,28 +35,59 @@ pub fn part(headers: &HeaderMap, current: &Current, size: u64) -> Part {
     if !still_meant(headers, current) {
         return Part::Whole;
     }
-    let Some((unit, range)) = text.split_once('=') else { return Part::Whole };
-    if !unit.trim().eq_ignore_ascii_case("bytes") || range.contains(',') {
+    let Some((unit, list)) = text.split_once('=') else { return Part::Whole };
+    if !unit.trim().eq_ignore_ascii_case("bytes") {
         return Part::Whole;
     }
-    let Some((first, last)) = range.trim().split_once('-') else { return Part::Whole };
-    match (number(first), number(last)) {
-        (Some(Some(first)), Some(last)) => {
-            if last.is_some_and(|last| last < first) {
-                return Part::Whole;
-            }
-            let end = last.map_or(size, |last| last.saturating_add(1).min(size));
-            if first < size { Part::Bytes(first..end) } else { Part::Beyond }
+    let mut ranges = Vec::new();
+    // Empty members of a list count for nothing (RFC 9110, section 5.6.1).
+    for (count, one) in list.split(',').map(str::trim).filter(|one| !one.is_empty()).enumerate() {
+        if count == MOST_ASKED {
+            return Part::Whole;
         }
-        (Some(None), Some(Some(count))) => {
-            if count == 0 || size == 0 {
-                Part::Beyond
-            } else {
-                Part::Bytes(size.saturating_sub(count)..size)
-            }
+        match read(one, size) {
+            None => return Part::Whole,
+            Some(None) => {}
+            Some(Some(range)) => ranges.push(range),
         }
+    }
+    if ranges.is_empty() {
+        return if list.contains('-') { Part::Beyond } else { Part::Whole };
+    }
+    let mut ranges = together(ranges);
+    match ranges.len() {
+        1 => Part::Bytes(ranges.swap_remove(0)),
+        2..=MOST_SENT => Part::Several(ranges),
         _ => Part::Whole,
     }
+}
+
+/// One range of the list; `None` when it is none, `Some(None)` when it lies outside the content.
+fn read(text: &str, size: u64) -> Option<Option<Range<u64>>> {
+    let (first, last) = text.split_once('-')?;
+    match (number(first)?, number(last)?) {
+        (Some(first), last) => {
+            if last.is_some_and(|last| last < first) {
+                return None;
+            }
+            let end = last.map_or(size, |last| last.saturating_add(1).min(size));
+            Some((first < size).then_some(first..end))
+        }
+        (None, Some(count)) => Some((count > 0 && size > 0).then(|| size.saturating_sub(count)..size)),
+        (None, None) => None,
+    }
+}
+
+fn together(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
+    ranges.sort_unstable_by_key(|range| range.start);
+    let mut joined: Vec<Range<u64>> = Vec::with_capacity(ranges.len());
+    for range in ranges {
+        match joined.last_mut() {
+            Some(last) if range.start <= last.end.saturating_add(GAP) => last.end = last.end.max(range.end),
+            _ => joined.push(range),
+        }
+    }
+    joined
 }
 
 /// `Some(None)` for an empty text, `None` for one that is no number.
@@ -101,11 +141,44 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_range_or_several_means_the_whole() {
-        for range in
-            ["bytes=5-2", "bytes=0-1,3-4", "lines=1-2", "bytes", "bytes=a-b", "bytes=-", "bytes=+1-2"]
-        {
+    fn what_is_no_range_means_the_whole() {
+        for range in [
+            "bytes=5-2",
+            "lines=1-2",
+            "bytes",
+            "bytes=",
+            "bytes=,",
+            "bytes=a-b",
+            "bytes=-",
+            "bytes=+1-2",
+            "bytes=0-1,x",
+            "bytes=0-1,5-2",
+        ] {
             assert_eq!(asked(range, 10), Part::Whole, "{range}");
         }
+    }
+
+    #[test]
+    fn several_ranges_are_sent_apart_unless_they_are_close() {
+        assert_eq!(
+            asked("bytes=0-9, 1000-1009,-10", 5000),
+            Part::Several(vec![0..10, 1000..1010, 4990..5000])
+        );
+        assert_eq!(asked("bytes=1000-1009,0-9", 5000), Part::Several(vec![0..10, 1000..1010]));
+        assert_eq!(asked("bytes=0-9,5-20,30-40", 5000), Part::Bytes(0..41));
+        assert_eq!(asked("bytes=0-9,9000-", 5000), Part::Bytes(0..10));
+        assert_eq!(asked("bytes=9000-,8000-", 5000), Part::Beyond);
+    }
+
+    #[test]
+    fn very_many_ranges_mean_the_whole() {
+        let list = |count: u64, apart: u64| {
+            let ranges: Vec<String> = (0..count).map(|n| format!("{0}-{0}", n * apart)).collect();
+            format!("bytes={}", ranges.join(","))
+        };
+        assert!(matches!(asked(&list(16, 1000), 1 << 20), Part::Several(ranges) if ranges.len() == 16));
+        assert_eq!(asked(&list(17, 1000), 1 << 20), Part::Whole);
+        assert_eq!(asked(&list(100, 1), 1 << 20), Part::Bytes(0..100));
+        assert_eq!(asked(&list(1000, 0), 1 << 20), Part::Whole);
     }
 }

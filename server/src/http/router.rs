@@ -3,12 +3,13 @@
 use std::time::Instant;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::{self, Next};
+use axum::response::IntoResponse as _;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument as _;
 use utoipa::openapi::{Content, OpenApi, Ref, Response, ResponseBuilder};
@@ -26,10 +27,14 @@ pub fn router(app: App) -> Router {
     let routes = routes
         .merge(crate::dav::routes())
         .merge(SwaggerUi::new("/docs").url("/openapi.json", finish(document)))
-        .fallback(problem::nothing_here)
+        .fallback(outside)
         .method_not_allowed_fallback(problem::method_not_allowed)
         .layer(DefaultBodyLimit::max(json_body));
     dress(routes).with_state(app)
+}
+
+async fn outside(State(app): State<App>, request: Request) -> axum::response::Response {
+    crate::dav::outside(app, request).await.into_response()
 }
 
 /// What is around every request, whatever it asks for.

@@ -22,6 +22,8 @@ use crate::store::{Blob, FinishHints, Phys};
 
 /// How long a sender may be silent in the middle of a content.
 const SILENCE: Duration = Duration::from_secs(300);
+/// SabreDAV's way of asking for a part to be written.
+const UPDATE_RANGE: &str = "x-update-range";
 /// macOS sends this with a chunked PUT.
 const EXPECTED_LENGTH: &str = "x-expected-entity-length";
 
@@ -70,6 +72,8 @@ pub async fn receive(
     let declared = Declared {
         size: declared_size(headers)?,
         hash: fields::declared_hash(headers)?,
+        checksums: fields::declared_checksums(headers)?,
+        sum: headers.contains_key(fields::OC_MTIME),
         limit: app.config.limits.upload_size,
     };
     let hints = FinishHints { mtime_ns: fields::declared_mtime(headers)?, at: at.map(Phys::from) };
@@ -86,7 +90,7 @@ pub async fn receive(
 }
 
 fn declared_size(headers: &HeaderMap) -> Result<Option<u64>> {
-    if headers.contains_key(CONTENT_RANGE) {
+    if headers.contains_key(CONTENT_RANGE) || headers.contains_key(UPDATE_RANGE) {
         // RFC 9110, section 14.5: not to be taken for the whole.
         return Err(Error::malformed("a part of a content cannot be stored by PUT"));
     }
@@ -99,11 +103,16 @@ fn declared_size(headers: &HeaderMap) -> Result<Option<u64>> {
             "a content is stored as it is; send it without an encoding",
         ));
     }
-    let Some(value) = headers.get(CONTENT_LENGTH).or_else(|| headers.get(EXPECTED_LENGTH)) else {
-        return Ok(None);
-    };
-    let size = value.to_str().ok().and_then(|text| text.trim().parse().ok());
-    size.map(Some).ok_or_else(|| Error::malformed("the declared length is not a number"))
+    let mut declared = None;
+    for value in [headers.get(CONTENT_LENGTH), headers.get(EXPECTED_LENGTH)].into_iter().flatten() {
+        let size = value.to_str().ok().and_then(|text| text.trim().parse::<u64>().ok());
+        let size = size.ok_or_else(|| Error::malformed("the declared length is not a number"))?;
+        if declared.is_some_and(|other| other != size) {
+            return Err(Error::malformed("the declared lengths differ"));
+        }
+        declared = Some(size);
+    }
+    Ok(declared)
 }
 
 /// What the conditions of a write expect to be at a path.

@@ -15,6 +15,7 @@ use crate::catalog::events::{self, NewEvent};
 use crate::catalog::nodes::{self, Content, NewNode, Node, Resolved};
 use crate::catalog::ops::{self, NewOp};
 use crate::catalog::properties;
+use crate::catalog::sums;
 use crate::catalog::versions::{self, NewVersion};
 use crate::domain::stat::{Ident, Stat};
 use crate::error::{Error, Kind, Result};
@@ -390,7 +391,11 @@ impl<'t> Act<'t> {
             created_by: self.actor.user_id,
             device_id: self.actor.device_id,
         };
-        versions::insert(self.tx, &new).await
+        let version = versions::insert(self.tx, &new).await?;
+        if let Some(known) = &blob.sums {
+            sums::set(self.tx, version, &known.sha1, &known.md5).await?;
+        }
+        Ok(version)
     }
 
     /// Adds a content to a file's history without making it current: it stays in the slot it was staged in.

@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::{Stream, stream};
+use holdfast_disk::hash::BUFFER;
+use holdfast_disk::{Hasher, Summer, Sums};
 use holdfast_protocol::{ContentHash, DrivePath};
 
 use super::placement::{Mounted, lies_at};
@@ -70,7 +72,15 @@ impl Opened {
     /// The bytes of a range (which must lie within the size). Ends with an error, never with other bytes, when the file
     /// changes meanwhile.
     pub fn stream(self, range: Range<u64>) -> impl Stream<Item = std::io::Result<Bytes>> + Send + 'static {
-        let state = Some((Arc::new(self), range));
+        Arc::new(self).shared(range)
+    }
+
+    /// As [`Opened::stream`], where several ranges are sent.
+    pub fn shared(
+        self: Arc<Self>,
+        range: Range<u64>,
+    ) -> impl Stream<Item = std::io::Result<Bytes>> + Send + 'static {
+        let state = Some((self, range));
         stream::unfold(state, |state| async move {
             let (opened, range) = state?;
             if range.is_empty() {
@@ -113,6 +123,30 @@ impl Opened {
         } else {
             Err(std::io::Error::other("the file was changed by another program while it was read"))
         }
+    }
+
+    /// Its hash and checksums, read from the file as it is now.
+    ///
+    /// # Errors
+    /// What reading says; also when the file is changed meanwhile.
+    pub fn sums(&self) -> std::io::Result<(ContentHash, Sums)> {
+        let (mut hasher, mut summer) = (Hasher::new(), Summer::default());
+        let mut buffer = vec![0; BUFFER];
+        let mut at = 0;
+        while at < self.stat.size {
+            let wanted = usize::try_from(self.stat.size - at).unwrap_or(BUFFER).min(BUFFER);
+            self.file.read_exact_at(&mut buffer[..wanted], at)?;
+            hasher.update(&buffer[..wanted]);
+            summer.update(&buffer[..wanted]);
+            at += wanted as u64;
+        }
+        self.still_the_same()?;
+        Ok((hasher.finish(), summer.finish()))
+    }
+
+    /// The open file, for those who change what it carries besides its bytes.
+    pub(super) fn into_file(self) -> File {
+        self.file
     }
 
     /// Where it may lie, and which inode it is, for a copy.

@@ -6,14 +6,17 @@ use std::sync::Arc;
 use holdfast_protocol::DrivePath;
 
 use super::act::Act;
+use super::checksums::{self, Lacking};
 use super::files::Who;
 use super::locks::{self, Placed};
 use super::placement::Mounted;
-use crate::catalog::db::Tx;
+use super::touch::{self, Touched};
+use crate::catalog::db::{AMBIGUOUS, Tx};
 use crate::catalog::drives::Right;
 use crate::catalog::members::{self, Member};
 use crate::catalog::nodes::{self, Node};
 use crate::catalog::properties::{self, Property};
+use crate::catalog::sums::{self, Summed};
 use crate::catalog::{changes, drives, locks as catalog_locks};
 use crate::error::{Error, Kind, Result};
 
@@ -23,6 +26,8 @@ const MOST: i64 = 1_000;
 const PAGE: usize = 10_000;
 /// Most characters of all of them together.
 const LARGEST: i64 = 1024 * 1024;
+/// How often a time is set anew on a content that has just taken the place of another.
+const TRIES: usize = 3;
 
 /// What of a file or folder is wanted beyond its facts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -31,6 +36,8 @@ pub struct Wanted {
     pub dead: bool,
     /// The locks that cover it.
     pub locks: bool,
+    /// A file's checksums.
+    pub sums: bool,
 }
 
 /// A file or folder with what was wanted of it.
@@ -42,6 +49,8 @@ pub struct Described {
     pub dead: Vec<Property>,
     /// The locks that cover it.
     pub locks: Vec<Placed>,
+    /// A file's checksums, where they were wanted.
+    pub sums: Option<Summed>,
 }
 
 /// A file or folder, and what is in it, one page at a time.
@@ -59,6 +68,7 @@ pub struct Page {
 #[derive(Debug, Clone)]
 pub struct Cursor {
     folder: i64,
+    path: DrivePath,
     after: String,
 }
 
@@ -83,23 +93,39 @@ pub async fn describe(
 }
 
 async fn read(mounted: &Arc<Mounted>, path: &DrivePath, wanted: Wanted, members: usize) -> Result<Page> {
-    let (root, path, now) = (mounted.root_node, path.clone(), mounted.clock().now());
-    mounted
+    let (root, at, now) = (mounted.root_node, path.clone(), mounted.clock().now());
+    let mut page = mounted
         .db()
         .read(move |tx| {
             Box::pin(async move {
+                let path = at;
                 let absent = || Error::not_found("there is nothing").with("path", path.to_string());
                 let node = nodes::resolve(tx, root, &path).await?.node.ok_or_else(absent)?;
                 let top = top(tx, &node, wanted, now).await?;
                 let mut page = Page { top: Some(top), members: Vec::new(), next: None };
                 if members > 0 && node.is_folder() {
-                    let begin = Cursor { folder: node.id, after: String::new() };
+                    let begin = Cursor { folder: node.id, path, after: String::new() };
                     (page.members, page.next) = read_members(tx, begin, wanted, members, now).await?;
                 }
                 Ok(page)
             })
         })
-        .await
+        .await?;
+    if wanted.sums {
+        let budget = if members > 0 { checksums::OF_A_PAGE } else { checksums::OF_ONE };
+        let top = page.top.iter_mut().filter_map(|top| lacking(top, path.clone()));
+        let within = page.members.iter_mut().filter_map(|member| {
+            let at = path.join(&member.member.name).ok()?;
+            lacking(member, at)
+        });
+        checksums::fill(mounted, top.chain(within).collect(), budget).await;
+    }
+    Ok(page)
+}
+
+fn lacking(described: &mut Described, path: DrivePath) -> Option<Lacking<'_>> {
+    let size = described.member.size.cast_unsigned();
+    described.sums.as_mut().filter(|sums| !sums.is_whole()).map(|sums| Lacking { path, size, sums })
 }
 
 /// The next page of members.
@@ -107,16 +133,24 @@ async fn read(mounted: &Arc<Mounted>, path: &DrivePath, wanted: Wanted, members:
 /// # Errors
 /// The catalogue's.
 pub async fn more(mounted: &Arc<Mounted>, from: Cursor, wanted: Wanted) -> Result<Arc<Page>> {
-    let now = mounted.clock().now();
-    mounted
+    let (now, path) = (mounted.clock().now(), from.path.clone());
+    let mut page = mounted
         .db()
         .read(move |tx| {
             Box::pin(async move {
                 let (members, next) = read_members(tx, from, wanted, PAGE, now).await?;
-                Ok(Arc::new(Page { top: None, members, next }))
+                Ok(Page { top: None, members, next })
             })
         })
-        .await
+        .await?;
+    if wanted.sums {
+        let within = page.members.iter_mut().filter_map(|member| {
+            let at = path.join(&member.member.name).ok()?;
+            lacking(member, at)
+        });
+        checksums::fill(mounted, within.collect(), checksums::OF_A_PAGE).await;
+    }
+    Ok(Arc::new(page))
 }
 
 async fn top(tx: &mut Tx, node: &Node, wanted: Wanted, now: i64) -> Result<Described> {
@@ -124,6 +158,7 @@ async fn top(tx: &mut Tx, node: &Node, wanted: Wanted, now: i64) -> Result<Descr
         member: members::one(tx, node.id).await?,
         dead: if wanted.dead { properties::of_node(tx, node.id).await? } else { Vec::new() },
         locks: if wanted.locks { locks::covering(tx, node.id, now).await? } else { Vec::new() },
+        sums: if wanted.sums { sums::of_node(tx, node.id).await? } else { None },
     })
 }
 
@@ -137,7 +172,16 @@ async fn read_members(
     let limit = i64::try_from(most).unwrap_or(i64::MAX);
     let found = members::of_folder(tx, from.folder, &from.after, limit).await?;
     let last = found.last().map(|member| member.name.clone()).unwrap_or_default();
-    let next = (found.len() == most).then(|| Cursor { folder: from.folder, after: last.clone() });
+    let next = (found.len() == most).then(|| Cursor {
+        folder: from.folder,
+        path: from.path.clone(),
+        after: last.clone(),
+    });
+    let mut summed: HashMap<i64, Summed> = HashMap::new();
+    if wanted.sums && !found.is_empty() {
+        let known = sums::of_children(tx, from.folder, &from.after, &last).await?;
+        summed.extend(known.into_iter().map(|known| (known.node_id, known)));
+    }
     let mut dead: HashMap<i64, Vec<Property>> = HashMap::new();
     if wanted.dead && !found.is_empty() {
         for property in properties::of_children(tx, from.folder, &from.after, &last).await? {
@@ -159,7 +203,8 @@ async fn read_members(
         let dead = dead.remove(&member.id).unwrap_or_default();
         let mut locks = deep.clone();
         locks.extend(own.remove(&member.id).unwrap_or_default());
-        Described { member, dead, locks }
+        let sums = summed.remove(&member.id);
+        Described { member, dead, locks, sums }
     });
     Ok((described.collect(), next))
 }
@@ -185,22 +230,68 @@ pub enum Step {
     },
 }
 
-/// Takes all steps in their order, or none (RFC 4918, section 9.2).
+/// Takes all steps in their order, or none (RFC 4918, section 9.2); with `modified` (nanoseconds since 1970) as when it was
+/// last written.
 ///
 /// # Errors
-/// 404 when nothing is there, 412 and 423 by what the request says and meets, 507 `too-many-properties`.
-pub async fn patch(mounted: &Arc<Mounted>, who: Who, path: DrivePath, steps: Vec<Step>) -> Result<()> {
+/// 404 when nothing is there, 412 and 423 by what the request says and meets, 507 `too-many-properties`, and those of
+/// [`touch::on_disk`].
+pub async fn patch(
+    mounted: &Arc<Mounted>,
+    who: Who,
+    path: DrivePath,
+    steps: Vec<Step>,
+    modified: Option<i64>,
+) -> Result<()> {
+    let Some(modified) = modified else { return commit(mounted, &who, &path, &steps, None).await };
+    for _ in 1..TRIES {
+        match touch_and_commit(mounted, &who, &path, &steps, modified).await {
+            Err(error) if error.problem_code() == Some(touch::REPLACED) => {}
+            done => return done,
+        }
+    }
+    touch_and_commit(mounted, &who, &path, &steps, modified).await
+}
+
+async fn touch_and_commit(
+    mounted: &Arc<Mounted>,
+    who: &Who,
+    path: &DrivePath,
+    steps: &[Step],
+    modified: i64,
+) -> Result<()> {
+    // Before the disk is touched; the commit asks again.
+    locks::may_put(mounted, who, path).await?;
+    let touched = Arc::new(touch::on_disk(mounted, path, modified).await?);
+    let done = commit(mounted, who, path, steps, Some(Arc::clone(&touched))).await;
+    if done.as_ref().is_err_and(|error| error.problem_code() != Some(AMBIGUOUS)) {
+        touched.undo().await;
+    }
+    done
+}
+
+async fn commit(
+    mounted: &Arc<Mounted>,
+    who: &Who,
+    path: &DrivePath,
+    steps: &[Step],
+    touched: Option<Arc<Touched>>,
+) -> Result<()> {
     let (drive, actor) = (mounted.id, who.actor(mounted.clock().now()));
+    let (guard, path, steps) = (who.guard.clone(), path.clone(), steps.to_vec());
     mounted
         .db()
         .write(move |tx| {
             Box::pin(async move {
                 let mut act = Act::begin(tx, drive, actor, Right::Edit).await?;
-                act.guarded(&who.guard).await?;
+                act.guarded(&guard).await?;
                 let absent = || Error::not_found("there is nothing").with("path", path.to_string());
                 let node = act.resolve(&path).await?.node.ok_or_else(absent)?;
                 act.may_change(&node).await?;
                 take(&mut act, node.id, &steps).await?;
+                if let Some(touched) = &touched {
+                    touched.in_catalogue(&mut act, &node).await?;
+                }
                 act.finish().await.map(drop)
             })
         })

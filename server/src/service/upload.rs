@@ -8,16 +8,21 @@ use holdfast_protocol::ContentHash;
 
 use super::files::{self, Done, Put, PutDone, Who, disk_error};
 use super::placement::Mounted;
+use crate::domain::checksums::Checksum;
 use crate::error::{Error, Kind, Result};
 use crate::store::{Blob, FinishHints, Staged};
 
 /// What a sender said of a content beforehand, and how large it may be.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Declared {
     /// Bytes.
     pub size: Option<u64>,
     /// SHA-256 of them.
     pub hash: Option<ContentHash>,
+    /// Other checksums of them.
+    pub checksums: Vec<Checksum>,
+    /// Checksums are to be kept with the version: its sender is one of those who compare by them.
+    pub sum: bool,
     /// Most bytes that are taken.
     pub limit: Option<u64>,
 }
@@ -43,7 +48,10 @@ impl Upload {
                 return Err(Error::new(Kind::NoSpace, "no space is left on the drive"));
             }
         }
-        let staged = mounted.store.stage();
+        let mut staged = mounted.store.stage();
+        if declared.sum || !declared.checksums.is_empty() {
+            staged.sum();
+        }
         Ok(Self { mounted: Arc::clone(mounted), staged, declared, received: 0 })
     }
 
@@ -63,22 +71,26 @@ impl Upload {
     /// Ends the content. It is not durable yet: that is the next step, together with the commit.
     ///
     /// # Errors
-    /// 422 when length or hash are not the declared ones, 507 or 503 when it cannot be written; then nothing is left.
+    /// 422 when length or hash are not the declared ones, 400 when another checksum is not, 507 or 503 when it cannot be
+    /// written; then nothing is left.
     pub async fn finish(self, hints: FinishHints) -> Result<Blob> {
         if self.declared.size.is_some_and(|size| self.received != size) {
             return Err(self.other_length());
         }
         let blob = self.staged.finish(hints).await.map_err(disk_error)?;
-        match self.declared.hash {
-            Some(hash) if hash != blob.hash => {
-                self.mounted.store.discard(blob.slot);
-                Err(Error::invalid("the content is not what its digest says")
+        let refused = match self.declared.hash {
+            Some(hash) if hash != blob.hash => Some(
+                Error::invalid("the content is not what its digest says")
                     .code("other-digest")
                     .with("expected_hash", hash.to_string())
-                    .with("actual_hash", blob.hash.to_string()))
-            }
-            _ => Ok(blob),
-        }
+                    .with("actual_hash", blob.hash.to_string()),
+            ),
+            _ if self.declared.checksums.iter().all(|declared| is_so(declared, &blob)) => None,
+            _ => Some(Error::malformed("the content is not what its checksum says").code("other-checksum")),
+        };
+        let Some(refused) = refused else { return Ok(blob) };
+        self.mounted.store.discard(blob.slot);
+        Err(refused)
     }
 
     fn other_length(&self) -> Error {
@@ -86,6 +98,17 @@ impl Upload {
             .code("other-length")
             .with("expected_size", self.declared.size)
             .with("actual_size", self.received)
+    }
+}
+
+/// Whether a checksum that was declared is the content's.
+fn is_so(declared: &Checksum, blob: &Blob) -> bool {
+    match (declared, &blob.sums) {
+        (Checksum::Sha256(hash), _) => *hash == blob.hash,
+        (Checksum::Sha1(sha1), Some(sums)) => *sha1 == sums.sha1,
+        (Checksum::Md5(md5), Some(sums)) => *md5 == sums.md5,
+        (Checksum::Adler32(adler32), Some(sums)) => *adler32 == sums.adler32,
+        (_, None) => false,
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use holdfast_disk::hash::BUFFER;
 use holdfast_disk::stat::stat_of;
-use holdfast_disk::{self as disk, Hasher, attrs, hash_reader};
+use holdfast_disk::{self as disk, Hasher, Summer, Sums, attrs, hash_reader};
 use holdfast_protocol::ContentHash;
 use rustix::fs::OFlags;
 use tokio::task::JoinHandle;
@@ -38,6 +38,8 @@ pub struct Blob {
     pub size: u64,
     /// The file in the slot.
     pub stat: Stat,
+    /// Its checksums, where they were wanted ([`Staged::sum`]).
+    pub sums: Option<Sums>,
 }
 
 /// What a content gets besides its bytes.
@@ -54,6 +56,7 @@ pub struct FinishHints {
 pub struct Staged {
     slot: SlotId,
     gathered: Vec<u8>,
+    sums: bool,
     work: Work,
 }
 
@@ -68,7 +71,7 @@ impl FolderDrive {
     /// Begins a content.
     pub fn stage(&self) -> Staged {
         let work = Work::Fresh(Arc::clone(&self.shared));
-        Staged { slot: Uuid::new_v4(), gathered: Vec::new(), work }
+        Staged { slot: Uuid::new_v4(), gathered: Vec::new(), sums: false, work }
     }
 }
 
@@ -76,6 +79,11 @@ impl Staged {
     /// Its slot.
     pub fn slot(&self) -> SlotId {
         self.slot
+    }
+
+    /// Has the checksums made, too. To be called before the first bytes.
+    pub fn sum(&mut self) {
+        self.sums = true;
     }
 
     /// Adds the next bytes; waits while earlier ones are still being written.
@@ -119,7 +127,7 @@ impl Staged {
 
     async fn begun(&mut self) -> io::Result<Begun> {
         match std::mem::replace(&mut self.work, Work::Failed) {
-            Work::Fresh(shared) => Ok(Begun::Not(shared, self.slot)),
+            Work::Fresh(shared) => Ok(Begun::Not { shared, slot: self.slot, sums: self.sums }),
             Work::Busy(job) => Ok(Begun::Open(job.await.map_err(io::Error::other)??)),
             Work::Failed => Err(io::Error::other("an earlier write of this content failed")),
         }
@@ -128,14 +136,18 @@ impl Staged {
 
 /// What the next job begins with.
 enum Begun {
-    Not(Arc<Shared>, SlotId),
+    Not { shared: Arc<Shared>, slot: SlotId, sums: bool },
     Open(Box<Writer>),
 }
 
 impl Begun {
     fn open(self) -> io::Result<Box<Writer>> {
         match self {
-            Self::Not(shared, slot) => Writer::new(shared, slot),
+            Self::Not { shared, slot, sums } => {
+                let mut writer = Writer::new(shared, slot)?;
+                writer.summer = sums.then(Summer::default);
+                Ok(writer)
+            }
             Self::Open(writer) => Ok(writer),
         }
     }
@@ -183,6 +195,7 @@ struct Writer {
     age: Age,
     file: File,
     hasher: Hasher,
+    summer: Option<Summer>,
     size: u64,
 }
 
@@ -205,12 +218,15 @@ impl Writer {
         let slot = OwnSlot::new(shared, slot);
         let file = slots::create_file(&slot.shared.root, slot.id)?;
         failpoint::hit("stage.created");
-        Ok(Box::new(Self { slot, age, file, hasher: Hasher::new(), size: 0 }))
+        Ok(Box::new(Self { slot, age, file, hasher: Hasher::new(), summer: None, size: 0 }))
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.write_all(bytes)?;
         self.hasher.update(bytes);
+        if let Some(summer) = &mut self.summer {
+            summer.update(bytes);
+        }
         self.size += bytes.len() as u64;
         Ok(())
     }
@@ -227,14 +243,15 @@ impl Writer {
     }
 
     fn done(self, hash: ContentHash, size: u64) -> io::Result<Finished> {
-        let Self { slot, age, file, .. } = self;
+        let Self { slot, age, file, summer, .. } = self;
         let stat = Stat::from(stat_of(&file)?);
         if stat.size != size {
             return Err(io::Error::other("the slot was written by another program"));
         }
         slot.shared.unsynced.keep(slot.id, age, file)?;
         failpoint::hit("stage.written");
-        Ok(Finished { blob: Blob { slot: slot.id, hash, size, stat }, slot })
+        let blob = Blob { slot: slot.id, hash, size, stat, sums: summer.map(Summer::finish) };
+        Ok(Finished { blob, slot })
     }
 }
 

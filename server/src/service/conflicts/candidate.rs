@@ -43,7 +43,7 @@ pub async fn keep(
         return Err(not_open(&conflict)?);
     }
     let mounted = app.drives.online(conflict.drive_id)?;
-    let declared = Declared { size, hash: None, limit: app.config.limits.upload_size };
+    let declared = Declared { size, limit: app.config.limits.upload_size, ..Declared::default() };
     let mut upload = Upload::begin(&mounted, declared)?;
     let mut body = std::pin::pin!(body);
     while let Some(bytes) = body.next().await {

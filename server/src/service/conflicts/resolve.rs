@@ -185,7 +185,7 @@ async fn in_slot(mounted: &Arc<Mounted>, version: &Version) -> Result<Option<Blo
         .filter(|stat| {
             stat.ident == version.ident() && (stat.size, stat.mtime_ns) == (size, version.mtime_ns)
         })
-        .map(|stat| Blob { slot, hash, size, stat }))
+        .map(|stat| Blob { slot, hash, size, stat, sums: None }))
 }
 
 async fn commit(mounted: &Arc<Mounted>, caller: &Caller, settling: Settling) -> Result<(Settled, i64)> {

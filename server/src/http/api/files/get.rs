@@ -13,14 +13,15 @@ use crate::service::content as contents;
 
 /// Sends a file's content.
 ///
-/// Conditional by `If-None-Match`, `If-Modified-Since`, `If-Match` and `If-Unmodified-Since`. One range by `Range` and
-/// `If-Range`; a request for several ranges gets the whole content. The `ETag` is the content's SHA-256. A file that
-/// another program has just changed on the disk is sent as it is, with a weak tag and no digest, until it was looked at.
+/// Conditional by `If-None-Match`, `If-Modified-Since`, `If-Match` and `If-Unmodified-Since`. Ranges by `Range` and
+/// `If-Range`: several are sent as `multipart/byteranges`, very many as the whole content. The `ETag` is the content's
+/// SHA-256. A file that another program has just changed on the disk is sent as it is, with a weak tag and no digest, until
+/// it was looked at.
 #[utoipa::path(get, path = "/api/drives/{drive}/files/{*path}", tag = "files",
     params(
         ("drive" = String, Path, description = "UUID or name"),
         ("path" = String, Path, description = "Path in the drive, slashes raw or as %2F"),
-        ("Range" = Option<String>, Header, description = "bytes=first-last"),
+        ("Range" = Option<String>, Header, description = "bytes=first-last, several comma-separated"),
         ("If-None-Match" = Option<String>, Header, description = "Entity tags the client has"),
         ("If-Match" = Option<String>, Header, description = "Entity tags it must have"),
     ),
@@ -30,7 +31,7 @@ use crate::service::content as contents;
             ("Repr-Digest" = String, description = "RFC 9530"),
             ("Last-Modified" = String, description = "When it was last written"),
             ("Holdfast-Mtime-Ns" = i64, description = "The same in nanoseconds since 1970"))),
-        (status = 206, description = "A range of it", content_type = "application/octet-stream"),
+        (status = 206, description = "A range of it, or several", content_type = "application/octet-stream"),
         (status = 304, description = "The client has it"),
     ))]
 pub async fn get(

@@ -33,6 +33,7 @@ use crate::service::files::{Done, PutDone};
         ("If-Match" = Option<String>, Header, description = "What it may replace: the content hash in quotes, or *"),
         ("If-None-Match" = Option<String>, Header, description = "*: only where no file is"),
         ("Repr-Digest" = Option<String>, Header, description = "sha-256=:<base64>:, checked (RFC 9530); Content-Digest likewise"),
+        ("OC-Checksum" = Option<String>, Header, description = "SHA1:, MD5:, SHA256: or ADLER32:<hex>, checked"),
         ("Holdfast-Mtime-Ns" = Option<i64>, Header, description = "Modification time in nanoseconds since 1970"),
         ("X-OC-Mtime" = Option<String>, Header, description = "The same in seconds, with an optional fraction"),
         ("Last-Modified" = Option<String>, Header, description = "The same as an HTTP date"),

@@ -1,0 +1,103 @@
+//! What has changed in a drive since one of its changes, by node (RFC 6578). No journal is read: a node knows the sequence
+//! of its latest change, and `node_names` what it was called before.
+
+use super::db::Tx;
+use super::members::Member;
+use crate::error::Result;
+use crate::on;
+
+/// A file or folder, live or dead, with when and what it was.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Changed {
+    /// What a listing tells of it.
+    #[sqlx(flatten)]
+    pub member: Member,
+    /// Internal key of the folder it is in, or was in when it was deleted.
+    pub parent_id: i64,
+    state: String,
+    /// Sequence of its latest change.
+    pub seq: i64,
+    /// Since when it has this parent and name.
+    pub named_seq: i64,
+}
+
+impl Changed {
+    /// Whether it is itself dead; folders above are not looked at.
+    pub fn is_dead(&self) -> bool {
+        self.state == "dead"
+    }
+}
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, uuid, name, kind, hash, size, mtime_ns, created_at, parent_id, state, seq, named_seq FROM nodes ",
+            $rest
+        )
+    };
+}
+
+const CHANGED: &str = select!(
+    "WHERE drive_id = $1 AND seq > $2 AND seq <= $3 AND parent_id IS NOT NULL ORDER BY seq, id LIMIT $4"
+);
+
+/// Files and folders of a drive whose latest change lies after a sequence and up to another, in the order of these.
+///
+/// # Errors
+/// The catalogue's.
+pub async fn changed(tx: &mut Tx, drive: i64, after: i64, up_to: i64, limit: i64) -> Result<Vec<Changed>> {
+    Ok(on!(tx, |c| sqlx::query_as(CHANGED)
+        .bind(drive)
+        .bind(after)
+        .bind(up_to)
+        .bind(limit)
+        .fetch_all(c)
+        .await)?)
+}
+
+const MEMBERS: &str =
+    select!("WHERE parent_id = $1 AND state <> 'dead' AND name > $2 ORDER BY name LIMIT $3");
+
+/// Live members of a folder after a name, in byte order of their names.
+///
+/// # Errors
+/// The catalogue's.
+pub async fn members(tx: &mut Tx, folder: i64, after: &str, limit: i64) -> Result<Vec<Changed>> {
+    Ok(on!(tx, |c| sqlx::query_as(MEMBERS).bind(folder).bind(after).bind(limit).fetch_all(c).await)?)
+}
+
+const UNCHANGED: &str = select!("WHERE parent_id = $1 AND state <> 'dead' AND seq <= $2 ORDER BY name");
+
+/// Members of a folder, which may be dead, that are the same since a sequence: they were in it then.
+///
+/// # Errors
+/// The catalogue's.
+pub async fn unchanged(tx: &mut Tx, folder: i64, since: i64) -> Result<Vec<Changed>> {
+    Ok(on!(tx, |c| sqlx::query_as(UNCHANGED).bind(folder).bind(since).fetch_all(c).await)?)
+}
+
+const NAME_AT: &str = "SELECT parent_id, name FROM node_names WHERE node_id = $1 AND from_seq <= $2 AND to_seq > $2 \
+     ORDER BY to_seq DESC LIMIT 1";
+
+/// The folder and name that a node had at a sequence, of those it has no longer.
+///
+/// # Errors
+/// The catalogue's.
+pub async fn name_at(tx: &mut Tx, node: i64, seq: i64) -> Result<Option<(i64, String)>> {
+    Ok(on!(tx, |c| sqlx::query_as(NAME_AT).bind(node).bind(seq).fetch_optional(c).await)?)
+}
+
+const SEQ_OF: &str = "SELECT seq FROM changes WHERE drive_id = $1 AND uuid = $2";
+
+/// The sequence of a drive's change, by its public id.
+///
+/// # Errors
+/// The catalogue's.
+pub async fn seq_of(tx: &mut Tx, drive: i64, change: uuid::Uuid) -> Result<Option<i64>> {
+    Ok(on!(tx, |c| sqlx::query_scalar(SEQ_OF).bind(drive).bind(change).fetch_optional(c).await)?)
+}
+
+/// Every SQL text of this file, to be prepared on both engines.
+#[cfg(test)]
+pub(super) const STATEMENTS: super::testing::Statements =
+    super::testing::statements! { CHANGED, MEMBERS, UNCHANGED, NAME_AT, SEQ_OF };
