@@ -2,6 +2,8 @@
 #![warn(clippy::disallowed_methods)]
 
 pub mod accounts;
+pub mod connect;
+pub mod hosts;
 pub mod limits;
 pub mod locks;
 pub mod names;
