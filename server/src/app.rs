@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio::sync::broadcast;
 use tokio_util::task::TaskTracker;
@@ -22,6 +22,7 @@ use crate::service::passwords::Passwords;
 use crate::service::placement::Shared;
 use crate::service::remembered::Remembered;
 use crate::service::setup::SetupCode;
+use crate::tls::{Fault, Tls};
 use crate::verdicts::Verdicts;
 
 /// Most callers that are remembered at once.
@@ -57,10 +58,20 @@ pub struct Inner {
     pub events: broadcast::Sender<Event>,
     /// The server's public id.
     pub server_id: String,
+    tls: OnceLock<OverTls>,
     attempts: Mutex<Attempts>,
     serving: AtomicBool,
     draining: AtomicBool,
     acts: TaskTracker,
+}
+
+/// What this process serves over TLS.
+#[derive(Debug, Clone)]
+pub struct OverTls {
+    /// Certificate and key, and the authority if it is the server's own.
+    pub tls: Arc<Tls>,
+    /// The port.
+    pub port: u16,
 }
 
 impl Deref for App {
@@ -117,6 +128,7 @@ impl App {
             setup: SetupCode::default(),
             events,
             server_id,
+            tls: OnceLock::new(),
             attempts: Mutex::new(attempts),
             serving: AtomicBool::new(false),
             draining: AtomicBool::new(false),
@@ -156,6 +168,26 @@ impl App {
     /// Whether this process serves the drives' folders; a command that only changes the catalogue does not.
     pub fn is_serving(&self) -> bool {
         self.serving.load(Ordering::Relaxed)
+    }
+
+    /// Opens what the settings say about TLS, if they do.
+    ///
+    /// # Errors
+    /// A sentence that names the setting or the file that cannot be used.
+    pub fn open_tls(&self) -> Result<Option<Arc<Tls>>, Fault> {
+        let open = |settings| Tls::open(settings, &self.config.data_dir, &self.clock).map(Arc::new);
+        self.config.tls.as_ref().map(open).transpose()
+    }
+
+    /// From now on this is served over TLS; said once.
+    pub fn serves_tls(&self, served: OverTls) {
+        // A second time would be another server's.
+        let _ = self.tls.set(served);
+    }
+
+    /// What is served over TLS, if anything is.
+    pub fn over_tls(&self) -> Option<&OverTls> {
+        self.tls.get()
     }
 
     /// Asks for one try at a secret, from an address, at a name.

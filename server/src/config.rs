@@ -12,6 +12,8 @@ use std::time::Duration;
 
 pub use sources::{ConfigError, Flags, Resolved, Source};
 
+use crate::domain::hosts::Host;
+
 /// One row of the table of settings.
 #[derive(Debug, Clone, Copy)]
 pub struct Setting {
@@ -58,7 +60,29 @@ pub const SETTINGS: &[Setting] = &[
         "HOLDFAST_LISTEN",
         "listen",
         Some("127.0.0.1:8000"),
-        "address and port to serve on; port 0 takes a free one",
+        "address and port to serve on; port 0 takes a free one; none: only https is served",
+    ),
+    open(
+        "tls_listen",
+        "HOLDFAST_TLS_LISTEN",
+        "tls-listen",
+        Some("none"),
+        "address and port to serve https on, for example 0.0.0.0:8443; none: no https",
+    ),
+    open(
+        "tls_cert",
+        "HOLDFAST_TLS_CERT",
+        "tls-cert",
+        None,
+        "PEM file with the certificate and its chain for https (default: one by the server's own authority)",
+    ),
+    open("tls_key", "HOLDFAST_TLS_KEY", "tls-key", None, "PEM file with the private key of tls_cert"),
+    open(
+        "tls_names",
+        "HOLDFAST_TLS_NAMES",
+        "tls-names",
+        None,
+        "names and addresses, comma-separated, that the own authority's certificate bears beside this machine's own",
     ),
     open(
         "data_dir",
@@ -80,7 +104,7 @@ pub const SETTINGS: &[Setting] = &[
         "HOLDFAST_TRUSTED_PROXIES",
         "trusted-proxies",
         None,
-        "addresses of reverse proxies, comma-separated, whose X-Forwarded-For is believed",
+        "addresses of reverse proxies, comma-separated, whose X-Forwarded-For, -Proto and -Host are believed",
     ),
     Setting {
         key: "admin_username",
@@ -188,13 +212,15 @@ pub const SETTINGS: &[Setting] = &[
 /// The effective settings, typed.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// `host:port` to serve on.
-    pub listen: String,
+    /// `host:port` to serve on, if not over TLS alone.
+    pub listen: Option<String>,
+    /// What is served over TLS, if anything is.
+    pub tls: Option<TlsSettings>,
     /// Where everything lives.
     pub data_dir: PathBuf,
     /// `sqlite:PATH` or `postgres://..`; may carry a password.
     pub database_url: Secret,
-    /// Reverse proxies whose `X-Forwarded-For` is believed.
+    /// Reverse proxies whose `X-Forwarded-For`, `-Proto` and `-Host` are believed.
     pub trusted_proxies: Vec<IpAddr>,
     /// The first account, if the settings name one.
     pub admin: Option<Admin>,
@@ -212,6 +238,17 @@ pub struct Config {
     pub refresh_lifetime: Duration,
     /// What is refused beyond.
     pub limits: Limits,
+}
+
+/// TLS.
+#[derive(Debug, Clone)]
+pub struct TlsSettings {
+    /// `host:port` to serve https on.
+    pub listen: String,
+    /// PEM files with the certificate and its key; `None`: the server's own authority makes them.
+    pub files: Option<(PathBuf, PathBuf)>,
+    /// What that authority's certificate bears beside the machine's own names.
+    pub names: Vec<Host>,
 }
 
 /// What is refused beyond.

@@ -13,4 +13,5 @@ pub mod http;
 pub mod keys;
 pub mod service;
 pub mod store;
+pub mod tls;
 pub mod verdicts;

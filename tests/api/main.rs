@@ -4,6 +4,7 @@
 mod app_passwords;
 mod bad_input;
 mod command_line;
+mod connect;
 mod devices;
 mod document;
 mod events;
@@ -12,5 +13,6 @@ mod login;
 mod setup;
 mod spelling;
 mod stop;
+mod tls;
 mod tokens;
 mod users;

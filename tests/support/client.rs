@@ -24,6 +24,8 @@ enum Credential {
 pub struct Answer {
     /// The status.
     pub status: u16,
+    /// The version of HTTP it came over.
+    pub version: reqwest::Version,
     /// The headers.
     pub headers: reqwest::header::HeaderMap,
     /// The body.
@@ -35,7 +37,12 @@ pub struct Answer {
 impl Client {
     /// Without a credential.
     pub fn new(url: &str) -> Self {
-        Self { http: reqwest::Client::new(), url: url.to_owned(), credential: Credential::None, device: None }
+        Self::using(reqwest::Client::new(), url)
+    }
+
+    /// Without a credential, over connections of one's own making: what they trust, which HTTP they speak.
+    pub fn using(http: reqwest::Client, url: &str) -> Self {
+        Self { http, url: url.to_owned(), credential: Credential::None, device: None }
     }
 
     /// Signed in with an account's password.
@@ -137,7 +144,8 @@ impl Client {
         let asked = format!("{} {}", request.method(), request.url().path());
         let response = self.http.execute(request).await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Ok(Answer { status, headers, bytes: response.bytes().await?.to_vec(), asked })
+        let version = response.version();
+        Ok(Answer { status, version, headers, bytes: response.bytes().await?.to_vec(), asked })
     }
 
     /// GET.

@@ -84,7 +84,16 @@ impl Builder {
             environment.insert("HOLDFAST_ADMIN_PASSWORD".to_owned(), password.clone());
         }
         environment.append(&mut self.environment);
-        Server { folder, database, environment, username, password, child: None, url: String::new() }
+        Server {
+            folder,
+            database,
+            environment,
+            username,
+            password,
+            child: None,
+            url: String::new(),
+            secure_url: String::new(),
+        }
     }
 }
 
@@ -99,6 +108,7 @@ pub struct Server {
     password: String,
     child: Option<Child>,
     url: String,
+    secure_url: String,
 }
 
 impl Server {
@@ -115,14 +125,19 @@ impl Server {
         Builder { engine, environment: BTreeMap::new(), admin: true }
     }
 
-    /// `http://127.0.0.1:PORT`; another port after each start.
+    /// `https://127.0.0.1:PORT`, where it serves TLS; nothing where it does not.
+    pub fn secure_url(&self) -> &str {
+        &self.secure_url
+    }
+
+    /// `http://127.0.0.1:PORT`; another port after each start. The address of TLS where it serves nothing else.
     pub fn url(&self) -> &str {
         &self.url
     }
 
     /// `127.0.0.1:PORT`.
     pub fn address(&self) -> &str {
-        self.url.trim_start_matches("http://")
+        self.url.split_once("://").map_or("", |(_, address)| address)
     }
 
     /// The first account's name.
@@ -253,8 +268,14 @@ impl Server {
             assert!(Instant::now() < end, "holdfastd says nothing about where it listens");
             tokio::time::sleep(Duration::from_millis(5)).await;
         };
-        self.url = format!("http://{}", address.trim());
-        let client = self.client();
+        let secure = address.lines().find(|line| line.starts_with("https://")).map(str::to_owned);
+        let plain = address.lines().find(|line| !line.contains("://")).map(|line| format!("http://{line}"));
+        self.secure_url = secure.unwrap_or_default();
+        self.url = plain.unwrap_or_else(|| self.secure_url.clone());
+        // Whether it is ready is asked whatever certificate it has; tests that are about that look themselves.
+        let careless =
+            reqwest::Client::builder().danger_accept_invalid_certs(true).build().expect("a client");
+        let client = Client::using(careless, &self.url);
         eventually("the server to be ready", || async {
             client.get("/readyz").await.status.eq(&200).then_some(())
         })

@@ -70,7 +70,7 @@ impl clap::Args for Flags {
                     .help_heading("Settings")
                     .hide_short_help(!matches!(
                         setting.key,
-                        "config" | "listen" | "data_dir" | "database_url"
+                        "config" | "listen" | "tls_listen" | "data_dir" | "database_url"
                     ))
                     .global(true),
             ),

@@ -40,7 +40,8 @@ fn secrets_have_no_flag_because_a_list_of_processes_shows_flags() {
 fn the_defaults_are_usable() {
     let resolved = Resolved::gather(&flags(&[]), environment(&[("HOME", "/home/ada")])).unwrap();
     let config = Config::from_resolved(&resolved).unwrap();
-    assert_eq!(config.listen, "127.0.0.1:8000");
+    assert_eq!(config.listen.as_deref(), Some("127.0.0.1:8000"));
+    assert!(config.tls.is_none());
     assert_eq!(config.data_dir, PathBuf::from("/home/ada/.local/share/holdfast"));
     assert_eq!(config.database_url.reveal(), "sqlite:/home/ada/.local/share/holdfast/catalog.db");
     assert_eq!(config.limits.manifest_entries, 2_000_000);
@@ -65,7 +66,7 @@ fn flags_beat_the_environment_which_beats_the_file_which_beats_the_default() {
     )
     .unwrap();
     let config = Config::from_resolved(&resolved).unwrap();
-    assert_eq!(config.listen, "127.0.0.1:3");
+    assert_eq!(config.listen.as_deref(), Some("127.0.0.1:3"));
     assert_eq!(config.log, "warn");
     assert_eq!(config.log_format, LogFormat::Json, "an empty variable counts as absent");
     assert_eq!(config.limits.json_body, 7);
@@ -123,4 +124,27 @@ fn a_data_directory_with_odd_characters_gives_a_url_that_names_it() {
 fn one_half_of_the_first_account_is_refused() {
     let resolved = Resolved::gather(&flags(&[]), environment(&[("HOLDFAST_ADMIN_USERNAME", "ada")])).unwrap();
     assert!(Config::from_resolved(&resolved).is_err());
+}
+
+#[test]
+fn https_is_served_where_it_is_asked_for_and_halves_of_it_are_refused() {
+    let config = |arguments: &[&str]| {
+        let mut all = vec!["--data-dir", "/data"];
+        all.extend(arguments);
+        Config::from_resolved(&Resolved::gather(&flags(&all), environment(&[])).unwrap())
+    };
+    let tls = config(&["--tls-listen", "[::]:8443", "--listen", "none", "--tls-names", "NAS, 192.168.1.2"])
+        .unwrap();
+    assert_eq!(tls.listen, None);
+    let tls = tls.tls.unwrap();
+    assert_eq!((tls.listen.as_str(), tls.names.len(), tls.files), ("[::]:8443", 2, None));
+    let files =
+        config(&["--tls-listen", "x:1", "--tls-cert", "/c", "--tls-key", "/k"]).unwrap().tls.unwrap().files;
+    assert_eq!(files, Some((PathBuf::from("/c"), PathBuf::from("/k"))));
+    let refused = |arguments: &[&str]| config(arguments).unwrap_err().to_string();
+    assert!(refused(&["--listen", "none"]).contains("nothing would be served"));
+    assert!(refused(&["--tls-listen", "x:1", "--tls-cert", "/c"]).contains("tls_key is not"));
+    assert!(refused(&["--tls-listen", "x:1", "--tls-key", "/k"]).contains("tls_cert is not"));
+    assert!(refused(&["--tls-cert", "/c", "--tls-key", "/k"]).contains("tls_listen is none"));
+    assert!(refused(&["--tls-listen", "x:1", "--tls-names", "https://nas"]).contains("tls_names"));
 }

@@ -4,7 +4,8 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Admin, Config, ConfigError, Limits, LogFormat, Resolved, Secret};
+use super::{Admin, Config, ConfigError, Limits, LogFormat, Resolved, Secret, TlsSettings};
+use crate::domain::hosts::Host;
 
 impl Config {
     /// The effective settings.
@@ -32,7 +33,8 @@ impl Config {
             })
         };
         Ok(Self {
-            listen: text(resolved, "listen")?,
+            listen: address_or_none(resolved, "listen")?,
+            tls: tls(resolved)?,
             data_dir: PathBuf::from(text(resolved, "data_dir")?),
             database_url: Secret::new(value(
                 resolved,
@@ -77,6 +79,31 @@ impl Config {
     }
 }
 
+/// TLS, and that something is served at all.
+fn tls(resolved: &Resolved) -> Result<Option<TlsSettings>, ConfigError> {
+    let path = |key| resolved.text(key).map(PathBuf::from);
+    let files = match (path("tls_cert"), path("tls_key")) {
+        (Some(cert), Some(key)) => Some((cert, key)),
+        (None, None) => None,
+        (Some(_), None) => return Err(ConfigError("tls_cert is set, tls_key is not".into())),
+        (None, Some(_)) => return Err(ConfigError("tls_key is set, tls_cert is not".into())),
+    };
+    let names = match resolved.text("tls_names") {
+        Some(_) => value(resolved, "tls_names", "names or addresses without port, comma-separated", hosts)?,
+        None => Vec::new(),
+    };
+    match address_or_none(resolved, "tls_listen")? {
+        Some(listen) => Ok(Some(TlsSettings { listen, files, names })),
+        None if files.is_some() => Err(ConfigError(
+            "tls_cert is set, but tls_listen is none: say where https is to be served".into(),
+        )),
+        None if address_or_none(resolved, "listen")?.is_none() => {
+            Err(ConfigError("listen and tls_listen are both none: nothing would be served".into()))
+        }
+        None => Ok(None),
+    }
+}
+
 const SIZE: &str = "a number of bytes, or one with KiB, MiB, GiB or TiB";
 
 fn value<T>(
@@ -95,6 +122,14 @@ fn value<T>(
 
 fn text(resolved: &Resolved, key: &str) -> Result<String, ConfigError> {
     value(resolved, key, "some text", |text| Some(text.to_owned()).filter(|text| !text.is_empty()))
+}
+
+fn address_or_none(resolved: &Resolved, key: &str) -> Result<Option<String>, ConfigError> {
+    text(resolved, key).map(|text| Some(text).filter(|text| text != "none"))
+}
+
+fn hosts(text: &str) -> Option<Vec<Host>> {
+    text.split(',').map(|name| Host::parse(name.trim())).collect()
 }
 
 fn database_url(text: &str) -> Option<String> {

@@ -7,9 +7,7 @@ use uuid::Uuid;
 use super::PREFIX;
 use crate::error::{Error, Result};
 use crate::http::target::{decoded, path_in};
-
-/// The folder whose entries are drives by their id.
-pub const BY_ID: &str = "by-id";
+use crate::service::drives::BY_ID;
 
 /// RFC 3986, section 2.3: everything but these is encoded.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');

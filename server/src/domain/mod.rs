@@ -3,6 +3,8 @@
 
 pub mod accounts;
 pub mod checksums;
+pub mod connect;
+pub mod hosts;
 pub mod limits;
 pub mod locks;
 pub mod names;

@@ -117,15 +117,23 @@ fn peer(parts: &Parts) -> SocketAddr {
     known.map_or(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0), |info| info.0)
 }
 
+/// Whether a request comes from a reverse proxy whose word about it is believed.
+pub fn comes_from_proxy(app: &App, parts: &Parts) -> bool {
+    is_trusted(&app.config.trusted_proxies, peer(parts).ip())
+}
+
+fn is_trusted(trusted: &[IpAddr], address: IpAddr) -> bool {
+    trusted.iter().any(|proxy| proxy.to_canonical() == address.to_canonical())
+}
+
 /// From where a request really comes: behind trusted proxies the last address that none of them is. What stands further
 /// left in `X-Forwarded-For` was said by the client itself and counts for nothing.
 fn client_address(trusted: &[IpAddr], peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-    let trusts = |address: IpAddr| trusted.iter().any(|proxy| proxy.to_canonical() == address.to_canonical());
     let mut client = peer;
     let lists: Vec<&str> =
         headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect();
     let mut hops = lists.iter().flat_map(|list| list.split(',')).rev();
-    while trusts(client) {
+    while is_trusted(trusted, client) {
         let Some(hop) = hops.next().and_then(|hop| hop.trim().parse().ok()) else { break };
         client = hop;
     }

@@ -1,59 +1,141 @@
-//! Connections: taken, served, bounded in number and patience, and drained at the end.
+//! Connections: taken, bounded in number and patience, and drained at the end.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
-use axum::extract::ConnectInfo;
-use axum::response::Response;
-use hyper::Request;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tower::Service as _;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_util::task::TaskTracker;
 
-use super::fragment::{HasFragment, Suspect, Watched};
+use super::connection::{self, Visit};
 
 /// Most connections at once; more wait in the system's own queue.
 const MOST: usize = 4096;
-/// Patience with a client that is about to send a request: between two of them, and until its head is whole.
-const HEAD_WITHIN: Duration = Duration::from_secs(75);
 /// Pause after the system had no connection to give (no file descriptor left, say).
 const BREATH: Duration = Duration::from_millis(50);
+/// Patience with a client until TLS is agreed upon, its silence before included.
+const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
+/// Most handshakes at once: they are what costs the processor something before anybody has shown a credential.
+const HANDSHAKES: usize = 256;
+
+/// A socket that is listened on.
+#[derive(Debug)]
+pub struct Door {
+    /// The socket.
+    pub socket: TcpListener,
+    /// TLS, if it is spoken there.
+    pub tls: Option<Arc<ServerConfig>>,
+}
 
 /// Serves until `stop`, then lets requests under way finish for at most `patience`. Says whether all of them could.
 pub async fn serve(
-    listener: TcpListener,
+    doors: Vec<Door>,
     router: Router,
     stop: impl Future<Output = ()>,
     patience: Duration,
 ) -> bool {
-    let graceful = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(MOST));
-    tokio::pin!(stop);
-    loop {
-        let accepted = tokio::select! {
-            () = &mut stop => break,
-            accepted = accept(&listener, &places) => accepted,
-        };
-        let Some((stream, peer, place)) = accepted else { continue };
-        let connection = graceful.watch(connection(stream, peer, router.clone()));
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%peer, %error, "a connection ended early");
-            }
-            drop(place);
-        });
+    let (ending, ended) = watch::channel(false);
+    let connections = TaskTracker::new();
+    let house = House {
+        router,
+        places: Arc::new(Semaphore::new(MOST)),
+        handshakes: Arc::new(Semaphore::new(HANDSHAKES)),
+        connections: connections.clone(),
+        ended,
+    };
+    let mut taking = JoinSet::new();
+    for door in doors {
+        taking.spawn(house.clone().take(door));
     }
-    drop(listener);
-    tokio::time::timeout(patience, graceful.shutdown()).await.is_ok()
+    drop(house);
+    stop.await;
+    // Without a receiver there is no connection to be told.
+    let _ = ending.send(true);
+    while taking.join_next().await.is_some() {}
+    connections.close();
+    tokio::time::timeout(patience, connections.wait()).await.is_ok()
+}
+
+/// What all doors lead into.
+#[derive(Clone)]
+struct House {
+    router: Router,
+    places: Arc<Semaphore>,
+    handshakes: Arc<Semaphore>,
+    connections: TaskTracker,
+    ended: watch::Receiver<bool>,
+}
+
+impl House {
+    /// Takes connections until the end; nothing that one of them does keeps the next from being taken.
+    async fn take(mut self, door: Door) {
+        loop {
+            let accepted = tokio::select! {
+                () = connection::over(&mut self.ended) => return,
+                accepted = accept(&door.socket, &self.places) => accepted,
+            };
+            let Some((stream, peer, place)) = accepted else { continue };
+            let (house, tls) = (self.clone(), door.tls.clone());
+            self.connections.spawn(async move {
+                house.receive(stream, peer, tls).await;
+                drop(place);
+            });
+        }
+    }
+
+    async fn receive(self, stream: TcpStream, peer: SocketAddr, tls: Option<Arc<ServerConfig>>) {
+        let visit = Visit { peer, secure: tls.is_some(), router: self.router.clone() };
+        let served = match tls {
+            None => connection::http1(stream, visit, self.ended).await,
+            Some(tls) => {
+                let Some(stream) = self.shake_hands(stream, peer, tls).await else { return };
+                if stream.get_ref().1.alpn_protocol() == Some(&b"h2"[..]) {
+                    connection::http2(stream, visit, self.ended).await
+                } else {
+                    connection::http1(stream, visit, self.ended).await
+                }
+            }
+        };
+        if let Err(error) = served {
+            tracing::debug!(%peer, %error, "a connection ended early");
+        }
+    }
+
+    async fn shake_hands(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        tls: Arc<ServerConfig>,
+    ) -> Option<TlsStream<TcpStream>> {
+        let shaken = async {
+            // Whoever says nothing takes no place from those who do.
+            stream.readable().await?;
+            let _place = self.handshakes.acquire().await.map_err(std::io::Error::other)?;
+            TlsAcceptor::from(tls).accept(stream).await
+        };
+        let mut ended = self.ended.clone();
+        let shaken = tokio::select! {
+            () = connection::over(&mut ended) => return None,
+            shaken = tokio::time::timeout(HANDSHAKE_WITHIN, shaken) => shaken,
+        };
+        match shaken {
+            Ok(Ok(stream)) => Some(stream),
+            Ok(Err(error)) => {
+                tracing::debug!(%peer, %error, "no TLS could be agreed upon");
+                None
+            }
+            Err(_) => {
+                tracing::debug!(%peer, "no TLS was agreed upon in time");
+                None
+            }
+        }
+    }
 }
 
 /// The next connection, once there is a place for it.
@@ -74,36 +156,4 @@ async fn accept(
             None
         }
     }
-}
-
-/// A connection as hyper reads and writes it.
-type Io = TokioIo<Watched<TcpStream>>;
-
-/// HTTP/1.1: what every client of a plain connection speaks.
-fn connection(
-    stream: TcpStream,
-    peer: SocketAddr,
-    router: Router,
-) -> http1::Connection<
-    Io,
-    impl hyper::service::Service<
-        Request<Incoming>,
-        Response = Response,
-        Error = Infallible,
-        Future = impl Future<Output = Result<Response, Infallible>> + Send,
-    >,
-> {
-    let suspect = Suspect::default();
-    let watched = Watched::new(stream, suspect.clone());
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(ConnectInfo(peer));
-        if suspect.is(&request) {
-            request.extensions_mut().insert(HasFragment);
-        }
-        router.clone().call(request.map(Body::new))
-    });
-    http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_WITHIN)
-        .serve_connection(TokioIo::new(watched), service)
 }

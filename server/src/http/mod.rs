@@ -3,6 +3,7 @@
 pub mod api;
 pub mod auth;
 pub mod conditions;
+pub mod connection;
 pub mod content;
 pub mod entry;
 pub mod extract;
@@ -10,6 +11,7 @@ pub mod fields;
 pub mod fragment;
 pub mod linger;
 pub mod listen;
+pub mod origin;
 pub mod page;
 pub mod problem;
 pub mod ranges;

@@ -22,6 +22,8 @@ use crate::catalog::settings;
 use crate::error::{Error, Kind, Result};
 use crate::store::{FolderDrive, Health};
 
+/// The folder of the network drive in which drives are found by their ids.
+pub const BY_ID: &str = "by-id";
 /// How often a drive that is offline is looked for again.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// Seconds after which a client may ask again for a drive that is offline.
@@ -55,6 +57,17 @@ pub struct Shown {
     pub offline: Option<String>,
     /// Names what it holds now.
     pub head: Option<Uuid>,
+}
+
+/// A drive and its address on the network drive.
+#[derive(Debug, Clone)]
+pub struct Addressed {
+    /// Its id.
+    pub id: Uuid,
+    /// Its name.
+    pub name: String,
+    /// The names in its address below `/dav/`.
+    pub names: Vec<String>,
 }
 
 /// A home drive whose folder is signed and waits for its row in the catalogue.
@@ -209,6 +222,27 @@ impl Drives {
             shown.push(self.as_shown(one).await?);
         }
         Ok(shown)
+    }
+
+    /// The drives a user may see, with their addresses on the network drive: the name, or the id where the name leads to
+    /// another (own drives come first: of two with one name only the first is reached by it).
+    ///
+    /// # Errors
+    /// The catalogue's.
+    pub async fn addressed(&self, user: i64) -> Result<Vec<Addressed>> {
+        let mut seen = vec![fold_key(BY_ID)];
+        let mut addressed = Vec::new();
+        for drive in self.shown(user).await?.into_iter().map(|shown| shown.visible.drive) {
+            let key = fold_key(&drive.name);
+            let names = if seen.contains(&key) {
+                vec![BY_ID.to_owned(), drive.uuid.to_string()]
+            } else {
+                vec![drive.name.clone()]
+            };
+            seen.push(key);
+            addressed.push(Addressed { id: drive.uuid, name: drive.name, names });
+        }
+        Ok(addressed)
     }
 
     /// One drive by name or UUID.

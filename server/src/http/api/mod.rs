@@ -3,7 +3,9 @@
 
 pub mod app_passwords;
 pub mod auth;
+pub mod certificate;
 pub mod conflicts;
+pub mod connect;
 pub mod copies;
 pub mod devices;
 pub mod drives;
@@ -33,6 +35,7 @@ pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(Document::openapi())
         .merge(health::routes())
         .merge(server::routes())
+        .merge(certificate::routes())
         .merge(setup::routes())
         .merge(auth::routes())
         .merge(me::routes())
@@ -41,6 +44,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(devices::routes())
         .merge(events::routes())
         .merge(drives::routes())
+        .merge(connect::routes())
         .merge(files::routes())
         .merge(tree::routes())
         .merge(folders::routes())

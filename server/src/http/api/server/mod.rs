@@ -58,6 +58,7 @@ const FEATURES: &[&str] = &[
     "history",
     "trash",
     "webdav",
+    "connect",
 ];
 
 /// Tells the name, version, limits and features of this server.
