@@ -253,7 +253,8 @@ impl Db {
                 .max_connections(8)
                 .idle_timeout(None)
                 .max_lifetime(None)
-                .connect_with(options)
+                // Each has a cache of its own; the system's holds what all of them read.
+                .connect_with(options.pragma("cache_size", "-8192"))
                 .await?;
             Pools::Sqlite { readers, writer }
         } else {

@@ -69,7 +69,7 @@ fn partial(opened: Opened, name: &str, current: &Current, range: Range<u64>) -> 
 }
 
 /// In one piece where that is at hand.
-fn bytes_of(opened: Opened, range: std::ops::Range<u64>) -> Body {
+fn bytes_of(opened: Opened, range: Range<u64>) -> Body {
     match opened.at_once(range.clone()) {
         Some(bytes) => Body::from(bytes),
         None => Body::from_stream(opened.stream(range)),
