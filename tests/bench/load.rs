@@ -1,6 +1,6 @@
 //! The load of `tests/bench/run`: one small request again and again over so many connections that stay open, for so long.
 //!
-//! usage: holdfast-load ADDRESS CONNECTIONS SECONDS METHOD PATH COUNT BYTES [HEADER]...
+//! usage: `holdfast-load ADDRESS CONNECTIONS SECONDS METHOD PATH COUNT BYTES [HEADER]...`
 //!
 //! `{}` in PATH is a number. With COUNT it goes through 0..COUNT in a scattered order, each once before any comes again;
 //! with COUNT 0 every request has a new one. BYTES is how much body each brings. Prints one line of JSON: how many

@@ -57,7 +57,7 @@ impl Redo {
             match self.finish(mounted).await {
                 Ok(()) => return,
                 Err(error) => {
-                    tracing::debug!(drive = %mounted.uuid, %error, "the drive is not recovered yet")
+                    tracing::debug!(drive = %mounted.uuid, %error, "the drive is not recovered yet");
                 }
             }
         }
