@@ -172,13 +172,13 @@ pub(super) struct Wanted {
 pub async fn open(mounted: &Arc<Mounted>, path: &DrivePath) -> Result<(Opened, Node)> {
     for attempt in 0..TRIES {
         let (root, asked, state) = (mounted.root_node, path.clone(), mounted.db().commits());
-        let recent = &mounted.recent.contents;
-        let wanted = match recent.get(path, state).filter(|_| attempt == 0) {
+        let (recent, now) = (&mounted.recent.contents, mounted.clock().now());
+        let wanted = match recent.get(path, state, now).filter(|_| attempt == 0) {
             Some(wanted) => wanted,
             None => {
                 let wanted = mounted.db().read(move |tx| Box::pin(current(tx, root, asked))).await?;
                 let wanted = Arc::new(wanted);
-                recent.put(path.clone(), state, Arc::clone(&wanted));
+                recent.put(path.clone(), state, now, Arc::clone(&wanted));
                 wanted
             }
         };

@@ -194,7 +194,8 @@ impl Drives {
     /// 404, 409 with candidates, 503.
     pub async fn reach(&self, user: i64, name: Option<&str>) -> Result<(Visible, Arc<Mounted>)> {
         let (asked, state) = ((user, name.map(str::to_owned)), self.shared.db.commits());
-        let visible = match self.reached.get(&asked, state) {
+        let now = self.shared.clock.now();
+        let visible = match self.reached.get(&asked, state, now) {
             Some(visible) => visible,
             None => {
                 let name = asked.1.clone();
@@ -203,7 +204,7 @@ impl Drives {
                     .db
                     .read(move |tx| Box::pin(async move { named(tx, user, name.as_deref()).await }));
                 let visible = read.await?;
-                self.reached.put(asked, state, visible.clone());
+                self.reached.put(asked, state, now, visible.clone());
                 visible
             }
         };

@@ -83,12 +83,12 @@ pub async fn describe(
     with_members: bool,
 ) -> Result<Arc<Page>> {
     let recent = if with_members { &mounted.recent.folders } else { &mounted.recent.tops };
-    let (asked, state) = ((path.clone(), wanted), mounted.db().commits());
-    if let Some(page) = recent.get(&asked, state) {
+    let (asked, state, now) = ((path.clone(), wanted), mounted.db().commits(), mounted.clock().now());
+    if let Some(page) = recent.get(&asked, state, now) {
         return Ok(page);
     }
     let page = Arc::new(read(mounted, path, wanted, if with_members { PAGE } else { 0 }).await?);
-    recent.put(asked, state, Arc::clone(&page));
+    recent.put(asked, state, now, Arc::clone(&page));
     Ok(page)
 }
 

@@ -12,7 +12,7 @@ use super::scan::{self, MISSING};
 use crate::catalog::drives::Drive;
 use crate::catalog::nodes::{self, Node};
 use crate::catalog::{findings, ops, tree, versions};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::store::{FolderDrive, LogEntry, Phys};
 
 /// Most ops read at once.
@@ -38,7 +38,10 @@ pub async fn open(shared: &Shared, drive: &Drive) -> Result<(Arc<Mounted>, Optio
     match redo.finish(&mounted).await {
         Ok(()) => Ok((mounted, None)),
         // Read it can be: what is not placed yet lies in its slot. Whoever can free space does not need another look.
-        Err(_) if mounted.degraded().is_some() => Ok((mounted, Some(redo))),
+        Err(error) if error.kind() == Kind::NoSpace || mounted.degraded().is_some() => {
+            tracing::warn!(drive = %mounted.uuid, %error, "the drive is served before it is recovered");
+            Ok((mounted, Some(redo)))
+        }
         Err(error) => Err(error),
     }
 }
@@ -65,8 +68,7 @@ impl Redo {
 
     async fn finish(&self, mounted: &Arc<Mounted>) -> Result<()> {
         {
-            let mut gate =
-                mounted.quiet().await.ok_or_else(|| Error::unavailable("it cannot be written now", 30))?;
+            let mut gate = mounted.quiet_now().await?;
             mounted.mark(&mut gate).await?;
             mounted.try_parked().await?;
             verify(mounted, self.touched.clone()).await?;

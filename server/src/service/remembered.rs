@@ -12,7 +12,7 @@ use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long an answer is given without asking the catalogue again.
 pub const GOOD_FOR: Duration = Duration::from_secs(1);
@@ -28,7 +28,7 @@ pub struct Remembered<K, V> {
 struct Held<K, V> {
     /// Under which all of them were read.
     state: u64,
-    answers: HashMap<K, (Instant, V)>,
+    answers: HashMap<K, (i64, V)>,
 }
 
 impl<K: Eq + Hash, V: Clone> Remembered<K, V> {
@@ -37,8 +37,8 @@ impl<K: Eq + Hash, V: Clone> Remembered<K, V> {
         Self { most, held: Mutex::new(Held { state: 0, answers: HashMap::new() }) }
     }
 
-    /// The answer that was read under this state, if it was read a moment ago.
-    pub fn get<Q>(&self, asked: &Q, state: u64) -> Option<V>
+    /// The answer that was read under this state, if it was read a moment ago. `now` in microseconds since 1970.
+    pub fn get<Q>(&self, asked: &Q, state: u64, now: i64) -> Option<V>
     where
         K: Borrow<Q>,
         Q: Eq + Hash + ?Sized,
@@ -47,12 +47,14 @@ impl<K: Eq + Hash, V: Clone> Remembered<K, V> {
         if held.state != state {
             return None;
         }
-        held.answers.get(asked).filter(|(at, _)| at.elapsed() < GOOD_FOR).map(|(_, answer)| answer.clone())
+        // A clock that was put back makes no answer younger.
+        let fresh = |at: i64| u128::try_from(now - at).is_ok_and(|age| age < GOOD_FOR.as_micros());
+        held.answers.get(asked).filter(|(at, _)| fresh(*at)).map(|(_, answer)| answer.clone())
     }
 
-    /// Remembers an answer. `state` must have been taken before the catalogue was asked: a commit in between makes the
-    /// answer one of the past.
-    pub fn put(&self, asked: K, state: u64, answer: V) {
+    /// Remembers an answer. `state` and `now` must have been taken before the catalogue was asked: a commit in between makes
+    /// the answer one of the past.
+    pub fn put(&self, asked: K, state: u64, now: i64, answer: V) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         if state < held.state {
             return;
@@ -61,7 +63,7 @@ impl<K: Eq + Hash, V: Clone> Remembered<K, V> {
             held.answers.clear();
             held.state = state;
         }
-        held.answers.insert(asked, (Instant::now(), answer));
+        held.answers.insert(asked, (now, answer));
     }
 }
 
@@ -72,20 +74,22 @@ mod tests {
     #[test]
     fn an_answer_holds_only_under_the_state_it_was_read_under() {
         let remembered = Remembered::new(10);
-        remembered.put("a", 1, "one");
-        assert_eq!(remembered.get("a", 1), Some("one"));
-        assert_eq!(remembered.get("a", 2), None, "something was committed");
-        remembered.put("a", 2, "two");
-        remembered.put("a", 1, "one");
-        assert_eq!(remembered.get("a", 2), Some("two"), "an answer of the past takes nobody's place");
-        assert_eq!(remembered.get("b", 2), None);
+        remembered.put("a", 1, 0, "one");
+        assert_eq!(remembered.get("a", 1, 999_999), Some("one"));
+        assert_eq!(remembered.get("a", 2, 0), None, "something was committed");
+        remembered.put("a", 2, 0, "two");
+        remembered.put("a", 1, 0, "one");
+        assert_eq!(remembered.get("a", 2, 0), Some("two"), "an answer of the past takes nobody's place");
+        assert_eq!(remembered.get("b", 2, 0), None);
+        assert_eq!(remembered.get("a", 2, 1_000_000), None, "it is too old");
+        assert_eq!(remembered.get("a", 2, -1), None, "or from the future");
     }
 
     #[test]
     fn memory_stays_bounded() {
         let remembered = Remembered::new(10);
         for number in 0..1_000 {
-            remembered.put(number, 1, number);
+            remembered.put(number, 1, 0, number);
         }
         let held = remembered.held.lock().unwrap_or_else(PoisonError::into_inner);
         assert!(held.answers.len() <= 10);

@@ -212,15 +212,14 @@ pub async fn list(app: &App, caller: &Caller, after: i64, limit: i64) -> Result<
 /// 401 `invalid-token`, or the catalogue's.
 pub async fn bearer(app: &App, token: &str) -> Result<Caller> {
     let claims = read_access(app, token).ok_or_else(invalid_token)?;
-    let (asked, state) = (Proof::Session(claims.sid), app.db.account_changes());
-    if let Some(caller) = app.callers.get(&asked, state) {
+    let (asked, state, now) = (Proof::Session(claims.sid), app.db.account_changes(), app.clock.now());
+    if let Some(caller) = app.callers.get(&asked, state, now) {
         return if caller.user_uuid == claims.sub { Ok(caller) } else { Err(invalid_token()) };
     }
-    let now = app.clock.now();
     let identity = app.db.read(move |tx| Box::pin(sessions::identity(tx, claims.sid, now))).await?;
     let identity = identity.filter(|identity| identity.user_uuid == claims.sub).ok_or_else(invalid_token)?;
     let caller = Caller::new(identity, Credential::Session(claims.sid));
-    app.callers.put(asked, state, caller.clone());
+    app.callers.put(asked, state, now, caller.clone());
     Ok(caller)
 }
 
@@ -235,12 +234,12 @@ pub async fn bearer(app: &App, token: &str) -> Result<Caller> {
 pub async fn basic(app: &App, address: IpAddr, username: &str, password: Secret) -> Result<Caller> {
     let key = accounts::login_key(username).ok_or_else(wrong_credentials)?;
     let verdict = app.keys.verdict(&key, password.reveal());
-    let (asked, state) = (Proof::Secret(verdict), app.db.account_changes());
-    if let Some(caller) = app.callers.get(&asked, state) {
+    let (asked, state, now) = (Proof::Secret(verdict), app.db.account_changes(), app.clock.now());
+    if let Some(caller) = app.callers.get(&asked, state, now) {
         return Ok(caller);
     }
     let caller = look_up(app, address, username, key, password, verdict).await?;
-    app.callers.put(asked, state, caller.clone());
+    app.callers.put(asked, state, now, caller.clone());
     Ok(caller)
 }
 

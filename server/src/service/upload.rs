@@ -48,10 +48,7 @@ impl Upload {
                 return Err(Error::new(Kind::NoSpace, "no space is left on the drive"));
             }
         }
-        let mut staged = mounted.store.stage();
-        if declared.sum || !declared.checksums.is_empty() {
-            staged.sum();
-        }
+        let staged = mounted.store.stage(declared.sum || !declared.checksums.is_empty());
         Ok(Self { mounted: Arc::clone(mounted), staged, declared, received: 0 })
     }
 

@@ -56,22 +56,20 @@ pub struct FinishHints {
 pub struct Staged {
     slot: SlotId,
     gathered: Vec<u8>,
-    sums: bool,
-    work: Work,
-}
-
-enum Work {
-    /// Not a byte is written, nor a slot made: what is small is written, ended and closed in one job.
-    Fresh(Arc<Shared>),
-    Busy(JoinHandle<io::Result<Box<Writer>>>),
-    Failed,
+    /// The job that has its file; `None` once one has failed.
+    work: Option<JoinHandle<io::Result<Box<Writer>>>>,
 }
 
 impl FolderDrive {
-    /// Begins a content.
-    pub fn stage(&self) -> Staged {
-        let work = Work::Fresh(Arc::clone(&self.shared));
-        Staged { slot: Uuid::new_v4(), gathered: Vec::new(), sums: false, work }
+    /// Begins a content: its slot is made while its first bytes arrive. With `sums`, its checksums are made as well.
+    pub fn stage(&self, sums: bool) -> Staged {
+        let (shared, slot) = (Arc::clone(&self.shared), Uuid::new_v4());
+        let work = spawn(move || {
+            let mut writer = Writer::new(shared, slot)?;
+            writer.summer = sums.then(Summer::default);
+            Ok(writer)
+        });
+        Staged { slot, gathered: Vec::new(), work: Some(work) }
     }
 }
 
@@ -79,11 +77,6 @@ impl Staged {
     /// Its slot.
     pub fn slot(&self) -> SlotId {
         self.slot
-    }
-
-    /// Has the checksums made, too. To be called before the first bytes.
-    pub fn sum(&mut self) {
-        self.sums = true;
     }
 
     /// Adds the next bytes; waits while earlier ones are still being written.
@@ -97,10 +90,9 @@ impl Staged {
             self.gathered.extend_from_slice(now);
             rest = later;
             if self.gathered.len() == GATHER {
-                let begun = self.begun().await?;
+                let mut writer = self.writer().await?;
                 let bytes = std::mem::replace(&mut self.gathered, Vec::with_capacity(GATHER));
-                self.work = Work::Busy(spawn(move || {
-                    let mut writer = begun.open()?;
+                self.work = Some(spawn(move || {
                     writer.write(&bytes)?;
                     Ok(writer)
                 }));
@@ -114,10 +106,9 @@ impl Staged {
     /// # Errors
     /// What the file system says; the content is then lost.
     pub async fn finish(mut self, hints: FinishHints) -> io::Result<Blob> {
-        let begun = self.begun().await?;
+        let mut writer = self.writer().await?;
         let bytes = std::mem::take(&mut self.gathered);
         let finished = spawn(move || {
-            let mut writer = begun.open()?;
             writer.write(&bytes)?;
             writer.finish(&hints)
         });
@@ -125,38 +116,16 @@ impl Staged {
         Ok(finished.await.map_err(io::Error::other)??.keep())
     }
 
-    async fn begun(&mut self) -> io::Result<Begun> {
-        match std::mem::replace(&mut self.work, Work::Failed) {
-            Work::Fresh(shared) => Ok(Begun::Not { shared, slot: self.slot, sums: self.sums }),
-            Work::Busy(job) => Ok(Begun::Open(job.await.map_err(io::Error::other)??)),
-            Work::Failed => Err(io::Error::other("an earlier write of this content failed")),
-        }
-    }
-}
-
-/// What the next job begins with.
-enum Begun {
-    Not { shared: Arc<Shared>, slot: SlotId, sums: bool },
-    Open(Box<Writer>),
-}
-
-impl Begun {
-    fn open(self) -> io::Result<Box<Writer>> {
-        match self {
-            Self::Not { shared, slot, sums } => {
-                let mut writer = Writer::new(shared, slot)?;
-                writer.summer = sums.then(Summer::default);
-                Ok(writer)
-            }
-            Self::Open(writer) => Ok(writer),
-        }
+    async fn writer(&mut self) -> io::Result<Box<Writer>> {
+        let failed = || io::Error::other("an earlier write of this content failed");
+        self.work.take().ok_or_else(failed)?.await.map_err(io::Error::other)?
     }
 }
 
 impl Drop for Staged {
     fn drop(&mut self) {
         // What a job that has ended left is removed with its handle, and removing a large file takes a while.
-        if let Work::Busy(job) = std::mem::replace(&mut self.work, Work::Failed)
+        if let Some(job) = self.work.take()
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
             runtime.spawn_blocking(move || drop(job));

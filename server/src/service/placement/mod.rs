@@ -17,6 +17,7 @@ use crate::catalog::drives::Drive;
 use crate::catalog::ops::OpRow;
 use crate::clock::Clock;
 use crate::domain::stat::Ident;
+use crate::error::Result;
 use crate::store::{FolderDrive, LogEntry};
 
 mod health;
@@ -222,14 +223,22 @@ impl Mounted {
         *self.attempted.borrow()
     }
 
+    /// Takes the tree on disk for itself, with no op pending.
+    ///
+    /// # Errors
+    /// What stops those that are.
+    pub async fn quiet_now(&self) -> Result<MutexGuard<'_, Attempt>> {
+        let mut gate = self.gate.lock().await;
+        self.place_pending(&mut gate).await?;
+        Ok(gate)
+    }
+
     /// Takes the tree on disk for itself, once no op is pending; `None` when that cannot be had soon.
     pub async fn quiet(&self) -> Option<MutexGuard<'_, Attempt>> {
         for _ in 0..50 {
-            let mut gate = self.gate.lock().await;
-            if self.place_pending(&mut gate).await.is_ok() {
+            if let Ok(gate) = self.quiet_now().await {
                 return Some(gate);
             }
-            drop(gate);
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         None

@@ -1,5 +1,6 @@
 //! Places what is pending and marks what is durable.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 use holdfast_protocol::DrivePath;
@@ -12,6 +13,7 @@ use crate::catalog::{drives, nodes};
 use crate::domain::stat::Ident;
 use crate::error::{Error, Result};
 use crate::failpoint;
+use crate::service::files::disk_error;
 use crate::store::{How, LogEntry, Op, OpKind, Outcome, Phys};
 
 impl Mounted {
@@ -171,9 +173,12 @@ impl Mounted {
         .await
         .map_err(Error::internal)?;
         if let Err(source) = durable {
-            gate.stuck = true;
-            self.degrade(&source).await;
-            return Err(Error::unavailable("the drive cannot be written", 30).because(source));
+            // On a full disk each write says so itself, and none is refused once there is room.
+            if !matches!(source.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) {
+                gate.stuck = true;
+                self.degrade(&source).await;
+            }
+            return Err(disk_error(source));
         }
         let (drive, seq, notes, now) = (self.id, gate.done, gate.notes.clone(), self.clock.now());
         let left_behind = self

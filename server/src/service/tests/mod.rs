@@ -95,7 +95,7 @@ impl House {
 
     async fn blob(&self, text: &str) -> Blob {
         let mounted = self.mounted();
-        let mut staged = mounted.store.stage();
+        let mut staged = mounted.store.stage(false);
         staged.write(Bytes::copy_from_slice(text.as_bytes())).await.unwrap();
         let blob = staged.finish(FinishHints::default()).await.unwrap();
         mounted.store.make_durable(&[blob.slot]).unwrap();
