@@ -15,7 +15,7 @@ fn way<'a>(connect: &'a Value, client: &str) -> &'a Value {
     connect["drives"][0]["ways"].as_array().unwrap().iter().find(|way| way["client"] == client).unwrap()
 }
 
-fn line<'a>(way: &'a Value, number: usize) -> &'a str {
+fn line(way: &Value, number: usize) -> &str {
     way["lines"][number]["text"].as_str().unwrap()
 }
 

@@ -38,7 +38,7 @@ pub struct Blob {
     pub size: u64,
     /// The file in the slot.
     pub stat: Stat,
-    /// Its checksums, where they were wanted ([`Staged::sum`]).
+    /// Its checksums, where they were wanted ([`FolderDrive::stage`]).
     pub sums: Option<Sums>,
 }
 

@@ -45,6 +45,18 @@ impl Gathering {
     }
 }
 
+/// Whoever syncs for all. Should it end by a fault, those that wait are told by their channel, and the next one that comes
+/// syncs.
+struct Turn<'g>(&'g Gathering);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            *self.0.state() = State::default();
+        }
+    }
+}
+
 impl FolderDrive {
     /// As [`FolderDrive::make_durable`] of one slot, together with others that are asked for at the same time.
     ///
@@ -55,6 +67,7 @@ impl FolderDrive {
         if self.gathering.join((slot, tell)) {
             let drive = Arc::clone(self);
             tokio::task::spawn_blocking(move || {
+                let _turn = Turn(&drive.gathering);
                 loop {
                     let batch = drive.gathering.next();
                     if batch.is_empty() {

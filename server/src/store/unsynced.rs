@@ -61,6 +61,11 @@ impl Unsynced {
         Ok(true)
     }
 
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.files().is_empty()
+    }
+
     fn files(&self) -> MutexGuard<'_, HashMap<SlotId, (Age, File)>> {
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }

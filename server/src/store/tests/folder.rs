@@ -215,6 +215,25 @@ async fn many_contents_are_made_durable_together() {
 }
 
 #[tokio::test]
+async fn contents_that_come_at_the_same_time_each_become_durable_once() {
+    let drive = Drive::new();
+    let mut slots = Vec::new();
+    for _ in 0..40 {
+        slots.push(drive.stage("x", FinishHints::default()).await.slot);
+    }
+    let Drive { dir: _dir, drive, .. } = drive;
+    let drive = Arc::new(drive);
+    let mut waiting = tokio::task::JoinSet::new();
+    for slot in slots {
+        let drive = Arc::clone(&drive);
+        waiting.spawn(async move { drive.make_durable_together(slot).await });
+    }
+    let done = tokio::time::timeout(Duration::from_secs(30), waiting.join_all()).await.unwrap();
+    assert!(done.len() == 40 && done.iter().all(io::Result::is_ok));
+    assert!(drive.shared.unsynced.is_empty(), "each was synced");
+}
+
+#[tokio::test]
 async fn folders_files_moves_and_deletions_end_up_where_they_belong() {
     let drive = Drive::new();
     let (folder, stat) = drive.drive.stage_folder(Some(&phys("d"))).unwrap();
