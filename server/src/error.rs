@@ -197,15 +197,3 @@ impl StdError for Error {
         self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
     }
 }
-
-impl From<sqlx::Error> for Error {
-    fn from(source: sqlx::Error) -> Self {
-        match source {
-            // Nobody's fault here, and over when the database is back or less is asked of it at once.
-            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => {
-                Self::unavailable("the catalogue does not answer", 5).because(source)
-            }
-            source => Self::internal(source),
-        }
-    }
-}

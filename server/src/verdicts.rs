@@ -10,9 +10,15 @@ const GOOD_FOR: i64 = 5 * 60 * 1_000_000;
 /// Most that are remembered.
 const REMEMBERED: usize = 1_000;
 
+/// So many passwords are looked at side by side.
+const TURNS: usize = 16;
+
 /// The verdicts.
 #[derive(Debug, Default)]
-pub struct Verdicts(Mutex<HashMap<[u8; 32], Verdict>>);
+pub struct Verdicts {
+    known: Mutex<HashMap<[u8; 32], Verdict>>,
+    turns: [tokio::sync::Mutex<()>; TURNS],
+}
 
 #[derive(Debug)]
 struct Verdict {
@@ -23,13 +29,19 @@ struct Verdict {
 impl Verdicts {
     /// The stored hash that a name and password (keyed hash) were right for, if that was a moment ago.
     pub fn get(&self, of: &[u8; 32], now: i64) -> Option<String> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.get(of).filter(|verdict| verdict.until > now).map(|verdict| verdict.password_hash.clone())
+    }
+
+    /// Whoever holds it is the only one to look at a name and password that nobody knows yet (and at some others): a
+    /// program that begins with many requests at once costs one look at its password, not one each.
+    pub async fn turn(&self, of: &[u8; 32]) -> tokio::sync::MutexGuard<'_, ()> {
+        self.turns[usize::from(of[0]) % TURNS].lock().await
     }
 
     /// Remembers a right one.
     pub fn put(&self, of: [u8; 32], password_hash: String, now: i64) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= REMEMBERED {
             known.retain(|_, verdict| verdict.until > now);
         }
@@ -56,6 +68,6 @@ mod tests {
             of[..4].copy_from_slice(&number.to_be_bytes());
             verdicts.put(of, String::new(), 0);
         }
-        assert!(verdicts.0.lock().is_ok_and(|known| known.len() <= REMEMBERED));
+        assert!(verdicts.known.lock().is_ok_and(|known| known.len() <= REMEMBERED));
     }
 }

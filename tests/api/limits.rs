@@ -53,6 +53,13 @@ both_engines! {
         assert_eq!(answers.iter().filter(|answer| answer.status == 429).count(), 7);
     }
 
+    async fn a_program_that_begins_with_many_requests_at_once_is_let_in(builder: Builder) {
+        let server = builder.env("HOLDFAST_LIMITS_LOGIN_ATTEMPTS", "3").start().await;
+        let mounted = server.client().basic(server.username(), server.password());
+        let answers = futures_util::future::join_all((0..20).map(|_| mounted.get("/api/me"))).await;
+        assert!(answers.iter().all(|answer| answer.status == 200), "{answers:?}");
+    }
+
     async fn right_passwords_do_not_use_up_attempts(builder: Builder) {
         let server = builder.env("HOLDFAST_LIMITS_LOGIN_ATTEMPTS", "2").start().await;
         for _ in 0..5 {

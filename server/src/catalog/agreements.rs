@@ -5,8 +5,8 @@ use holdfast_protocol::{ContentHash, DrivePath};
 use uuid::Uuid;
 
 use super::db::Tx;
+use super::sql::{self, row};
 use crate::error::Result;
-use crate::{execute, on};
 
 /// A value as it is stored: 32 bytes a file's hash, else one letter.
 pub const FOLDER: &[u8] = b"F";
@@ -51,14 +51,13 @@ impl Stored {
 }
 
 /// Where a device stands with a drive (document 003's `sync_states`).
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone)]
 pub struct State {
     /// Internal key.
     pub id: i64,
     /// Internal key of the drive.
     pub drive_id: i64,
     /// The last change token issued.
-    #[sqlx(rename = "last_change_token")]
     pub token: String,
     /// The drive's head when that was issued; 0 before the first answer.
     pub token_seq: i64,
@@ -72,6 +71,10 @@ pub struct State {
     pub updated_at: i64,
 }
 
+row!(State {
+    id, drive_id, token as "last_change_token", token_seq, revision, last_sync, created_at, updated_at,
+});
+
 const STATE_OF: &str = "SELECT id, drive_id, last_change_token, token_seq, revision, last_sync, created_at, updated_at \
      FROM sync_states WHERE device_id = $1 AND drive_id = $2";
 
@@ -80,7 +83,7 @@ const STATE_OF: &str = "SELECT id, drive_id, last_change_token, token_seq, revis
 /// # Errors
 /// The catalogue's.
 pub async fn state_of(tx: &mut Tx, device: i64, drive: i64) -> Result<Option<State>> {
-    Ok(on!(tx, |c| sqlx::query_as(STATE_OF).bind(device).bind(drive).fetch_optional(c).await)?)
+    Ok(sql::query(STATE_OF).bind(device).bind(drive).fetch_optional(tx).await?)
 }
 
 const ENSURE: &str = "INSERT INTO sync_states (device_id, drive_id, last_change_token, token_seq, created_at, updated_at) \
@@ -93,13 +96,7 @@ const ENSURE: &str = "INSERT INTO sync_states (device_id, drive_id, last_change_
 /// # Errors
 /// The catalogue's.
 pub async fn ensure_state(tx: &mut Tx, device: i64, drive: i64, token: &str, now: i64) -> Result<i64> {
-    Ok(on!(tx, |c| sqlx::query_scalar(ENSURE)
-        .bind(device)
-        .bind(drive)
-        .bind(token)
-        .bind(now)
-        .fetch_one(c)
-        .await)?)
+    Ok(sql::query(ENSURE).bind(device).bind(drive).bind(token).bind(now).fetch_one(tx).await?)
 }
 
 const ISSUE: &str = "UPDATE sync_states SET last_change_token = $2, token_seq = $3, last_sync = $4, updated_at = $4, \
@@ -110,7 +107,7 @@ const ISSUE: &str = "UPDATE sync_states SET last_change_token = $2, token_seq = 
 /// # Errors
 /// The catalogue's.
 pub async fn issue_token(tx: &mut Tx, state: i64, token: &str, seq: i64, now: i64) -> Result<()> {
-    execute!(tx, sqlx::query(ISSUE).bind(state).bind(token).bind(seq).bind(now))?;
+    sql::query(ISSUE).bind(state).bind(token).bind(seq).bind(now).execute(tx).await?;
     Ok(())
 }
 
@@ -124,11 +121,11 @@ const RENEW: &str = "UPDATE sync_states SET last_change_token = $2, token_seq = 
 /// # Errors
 /// The catalogue's.
 pub async fn reset(tx: &mut Tx, device: i64, now: i64) -> Result<()> {
-    let states: Vec<i64> = on!(tx, |c| sqlx::query_scalar(STATES_OF_DEVICE).bind(device).fetch_all(c).await)?;
+    let states: Vec<i64> = sql::query(STATES_OF_DEVICE).bind(device).fetch_all(tx).await?;
     for state in states {
-        execute!(tx, sqlx::query(EMPTY).bind(state))?;
+        sql::query(EMPTY).bind(state).execute(tx).await?;
         let token = Uuid::new_v4().to_string();
-        execute!(tx, sqlx::query(RENEW).bind(state).bind(token).bind(now))?;
+        sql::query(RENEW).bind(state).bind(token).bind(now).execute(tx).await?;
     }
     Ok(())
 }
@@ -141,7 +138,7 @@ const VALUE_AT: &str = "SELECT agreed FROM sync_metadata WHERE sync_state_id = $
 /// The catalogue's.
 pub async fn value_at(tx: &mut Tx, state: i64, path: &DrivePath) -> Result<Option<Stored>> {
     let found: Option<Option<Vec<u8>>> =
-        on!(tx, |c| sqlx::query_scalar(VALUE_AT).bind(state).bind(path.as_str()).fetch_optional(c).await)?;
+        sql::query(VALUE_AT).bind(state).bind(path.as_str()).fetch_optional(tx).await?;
     Ok(found.flatten().as_deref().and_then(Stored::parse))
 }
 
@@ -153,7 +150,7 @@ const AGREE: &str = "INSERT INTO sync_metadata (sync_state_id, path, agreed, agr
 /// # Errors
 /// The catalogue's.
 pub async fn agree(tx: &mut Tx, state: i64, path: &DrivePath, value: Stored, seq: Option<i64>) -> Result<()> {
-    execute!(tx, sqlx::query(AGREE).bind(state).bind(path.as_str()).bind(value.bytes()).bind(seq))?;
+    sql::query(AGREE).bind(state).bind(path.as_str()).bind(value.bytes()).bind(seq).execute(tx).await?;
     Ok(())
 }
 
@@ -164,12 +161,12 @@ const FORGET: &str = "UPDATE sync_metadata SET agreed = NULL, agreed_seq = NULL,
 /// # Errors
 /// The catalogue's.
 pub async fn forget(tx: &mut Tx, state: i64, path: &DrivePath) -> Result<()> {
-    execute!(tx, sqlx::query(FORGET).bind(state).bind(path.as_str()))?;
+    sql::query(FORGET).bind(state).bind(path.as_str()).execute(tx).await?;
     Ok(())
 }
 
 /// An agreement of one path.
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone)]
 pub struct Row {
     /// Path without a leading slash.
     pub path: String,
@@ -177,6 +174,8 @@ pub struct Row {
     /// Sequence of the node when it was agreed.
     pub agreed_seq: Option<i64>,
 }
+
+row!(Row { path, agreed, agreed_seq });
 
 impl Row {
     /// The agreed value.
@@ -194,13 +193,7 @@ const BENEATH: &str = "SELECT path, agreed, agreed_seq FROM sync_metadata WHERE 
 /// The catalogue's.
 pub async fn beneath_path(tx: &mut Tx, state: i64, path: &DrivePath) -> Result<Vec<Row>> {
     let (low, high) = beneath(path);
-    Ok(on!(tx, |c| sqlx::query_as(BENEATH)
-        .bind(state)
-        .bind(path.as_str())
-        .bind(&low)
-        .bind(&high)
-        .fetch_all(c)
-        .await)?)
+    Ok(sql::query(BENEATH).bind(state).bind(path.as_str()).bind(&low).bind(&high).fetch_all(tx).await?)
 }
 
 /// Bounds of what lies beneath a path: '0' is the byte after '/'.

@@ -4,11 +4,11 @@ use uuid::Uuid;
 
 use super::db::Tx;
 use super::sessions::{Identity, IdentityRow};
+use super::sql::{self, row};
 use crate::error::Result;
-use crate::{execute, on};
 
 /// An app password as its owner sees it; the secret is not kept.
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone)]
 pub struct AppPassword {
     /// Its key inside the catalogue.
     pub id: i64,
@@ -23,6 +23,8 @@ pub struct AppPassword {
     /// When it was last used, to some minutes, in microseconds since 1970.
     pub last_used_at: Option<i64>,
 }
+
+row!(AppPassword { id, uuid, name, device_id, created_at, last_used_at });
 
 /// An app password to be made.
 #[derive(Debug, Clone)]
@@ -60,15 +62,15 @@ const TOUCH: &str = "UPDATE app_passwords SET last_used_at = $2 WHERE id = $1";
 /// # Errors
 /// The catalogue's.
 pub async fn insert(tx: &mut Tx, new: NewAppPassword) -> Result<Uuid> {
-    Ok(on!(tx, |c| sqlx::query_scalar(INSERT)
+    Ok(sql::query(INSERT)
         .bind(Uuid::new_v4())
         .bind(new.user_id)
         .bind(new.device_id)
         .bind(&new.name)
         .bind(&new.secret_hash[..])
         .bind(new.at)
-        .fetch_one(c)
-        .await)?)
+        .fetch_one(tx)
+        .await?)
 }
 
 /// How many a user has that count.
@@ -76,7 +78,7 @@ pub async fn insert(tx: &mut Tx, new: NewAppPassword) -> Result<Uuid> {
 /// # Errors
 /// The catalogue's.
 pub async fn count(tx: &mut Tx, user_id: i64) -> Result<i64> {
-    Ok(on!(tx, |c| sqlx::query_scalar(COUNT).bind(user_id).fetch_one(c).await)?)
+    Ok(sql::query(COUNT).bind(user_id).fetch_one(tx).await?)
 }
 
 /// A user's app passwords after an internal id that count.
@@ -84,7 +86,7 @@ pub async fn count(tx: &mut Tx, user_id: i64) -> Result<i64> {
 /// # Errors
 /// The catalogue's.
 pub async fn of_user(tx: &mut Tx, user_id: i64, after: i64, limit: i64) -> Result<Vec<AppPassword>> {
-    Ok(on!(tx, |c| sqlx::query_as(OF_USER).bind(user_id).bind(after).bind(limit).fetch_all(c).await)?)
+    Ok(sql::query(OF_USER).bind(user_id).bind(after).bind(limit).fetch_all(tx).await?)
 }
 
 /// Ends one of a user's; says whether there was one to end.
@@ -93,7 +95,7 @@ pub async fn of_user(tx: &mut Tx, user_id: i64, after: i64, limit: i64) -> Resul
 /// The catalogue's.
 pub async fn revoke(tx: &mut Tx, uuid: Uuid, user_id: i64, at: i64) -> Result<bool> {
     tx.after.accounts = true;
-    let ended = execute!(tx, sqlx::query(REVOKE).bind(uuid).bind(user_id).bind(at))?;
+    let ended = sql::query(REVOKE).bind(uuid).bind(user_id).bind(at).execute(tx).await?;
     Ok(ended > 0)
 }
 
@@ -102,11 +104,8 @@ pub async fn revoke(tx: &mut Tx, uuid: Uuid, user_id: i64, at: i64) -> Result<bo
 /// # Errors
 /// The catalogue's.
 pub async fn identity(tx: &mut Tx, secret_hash: &[u8; 32], username_key: &str) -> Result<Option<Identity>> {
-    let row: Option<IdentityRow> = on!(tx, |c| sqlx::query_as(IDENTITY)
-        .bind(&secret_hash[..])
-        .bind(username_key)
-        .fetch_optional(c)
-        .await)?;
+    let row: Option<IdentityRow> =
+        sql::query(IDENTITY).bind(&secret_hash[..]).bind(username_key).fetch_optional(tx).await?;
     row.map(Identity::try_from).transpose()
 }
 
@@ -115,7 +114,7 @@ pub async fn identity(tx: &mut Tx, secret_hash: &[u8; 32], username_key: &str) -
 /// # Errors
 /// The catalogue's.
 pub async fn touch(tx: &mut Tx, id: i64, at: i64) -> Result<()> {
-    execute!(tx, sqlx::query(TOUCH).bind(id).bind(at))?;
+    sql::query(TOUCH).bind(id).bind(at).execute(tx).await?;
     Ok(())
 }
 

@@ -4,8 +4,8 @@ use uuid::Uuid;
 
 use super::db::Tx;
 use super::nodes::Node;
+use super::sql;
 use crate::error::Result;
-use crate::{execute, on};
 
 /// Who does something and when.
 #[derive(Debug, Clone, Copy)]
@@ -61,27 +61,26 @@ pub async fn insert(
     old: &Side,
     new: &Node,
 ) -> Result<()> {
-    execute!(
-        tx,
-        sqlx::query(INSERT)
-            .bind(Uuid::new_v4())
-            .bind(drive)
-            .bind(seq)
-            .bind(new.id)
-            .bind(actor.now)
-            .bind(actor.user_id)
-            .bind(actor.device_id)
-            .bind(actor.action)
-            .bind(kind)
-            .bind(old.parent_id)
-            .bind(old.name.as_deref())
-            .bind(old.version_id)
-            .bind(old.state.as_deref())
-            .bind(new.parent_id)
-            .bind(&new.name)
-            .bind(new.current_version_id)
-            .bind(&new.state)
-    )?;
+    sql::query(INSERT)
+        .bind(Uuid::new_v4())
+        .bind(drive)
+        .bind(seq)
+        .bind(new.id)
+        .bind(actor.now)
+        .bind(actor.user_id)
+        .bind(actor.device_id)
+        .bind(actor.action)
+        .bind(kind)
+        .bind(old.parent_id)
+        .bind(old.name.as_deref())
+        .bind(old.version_id)
+        .bind(old.state.as_deref())
+        .bind(new.parent_id)
+        .bind(&new.name)
+        .bind(new.current_version_id)
+        .bind(&new.state)
+        .execute(tx)
+        .await?;
     Ok(())
 }
 
@@ -92,7 +91,7 @@ const TOKEN_AT: &str = "SELECT uuid FROM changes WHERE drive_id = $1 AND seq = $
 /// # Errors
 /// The catalogue's.
 pub async fn token_at(tx: &mut Tx, drive: i64, seq: i64) -> Result<Option<Uuid>> {
-    Ok(on!(tx, |c| sqlx::query_scalar(TOKEN_AT).bind(drive).bind(seq).fetch_optional(c).await)?)
+    Ok(sql::query(TOKEN_AT).bind(drive).bind(seq).fetch_optional(tx).await?)
 }
 
 /// Every SQL text of this file, to be prepared on both engines.

@@ -4,11 +4,11 @@ use holdfast_protocol::{ContentHash, DrivePath, Kind};
 use uuid::Uuid;
 
 use super::db::Tx;
+use super::sql::{self, row};
 use crate::error::Result;
-use crate::{execute, on};
 
 /// A conflict.
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone)]
 pub struct Conflict {
     /// Internal key.
     pub id: i64,
@@ -49,6 +49,31 @@ pub struct Conflict {
     /// Microseconds since 1970.
     pub resolved_at: Option<i64>,
 }
+
+row!(Conflict {
+    id,
+    uuid,
+    drive_id,
+    drive,
+    owner_id,
+    device_id,
+    device,
+    device_user_id,
+    path,
+    base_hash,
+    client_hash,
+    server_hash,
+    server_kind,
+    server_modified_at,
+    blocked_by,
+    candidate_version_id,
+    candidate_hash,
+    state,
+    resolution,
+    created_at,
+    updated_at,
+    resolved_at,
+});
 
 /// What stands on the server's side of a conflict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -154,7 +179,7 @@ const INSERT: &str = "INSERT INTO conflicts (uuid, drive_id, device_id, path, ba
 /// # Errors
 /// The catalogue's.
 pub async fn insert(tx: &mut Tx, new: &NewConflict<'_>) -> Result<i64> {
-    Ok(on!(tx, |c| sqlx::query_scalar(INSERT)
+    Ok(sql::query(INSERT)
         .bind(Uuid::new_v4())
         .bind(new.drive_id)
         .bind(new.device_id)
@@ -167,8 +192,8 @@ pub async fn insert(tx: &mut Tx, new: &NewConflict<'_>) -> Result<i64> {
         .bind(new.blocked_by)
         .bind(new.candidate)
         .bind(new.now)
-        .fetch_one(c)
-        .await)?)
+        .fetch_one(tx)
+        .await?)
 }
 
 const REFRESH: &str = "UPDATE conflicts SET base_hash = $2, client_hash = $3, server_hash = $4, server_kind = $5, \
@@ -179,19 +204,18 @@ const REFRESH: &str = "UPDATE conflicts SET base_hash = $2, client_hash = $3, se
 /// # Errors
 /// The catalogue's.
 pub async fn refresh(tx: &mut Tx, id: i64, new: &NewConflict<'_>) -> Result<()> {
-    execute!(
-        tx,
-        sqlx::query(REFRESH)
-            .bind(id)
-            .bind(new.base.as_ref().map(|h| &h.as_bytes()[..]))
-            .bind(&new.client.as_bytes()[..])
-            .bind(new.server.hash.as_ref().map(|h| &h.as_bytes()[..]))
-            .bind(new.server.word())
-            .bind(new.server.modified_at)
-            .bind(new.blocked_by)
-            .bind(new.candidate)
-            .bind(new.now)
-    )?;
+    sql::query(REFRESH)
+        .bind(id)
+        .bind(new.base.as_ref().map(|h| &h.as_bytes()[..]))
+        .bind(&new.client.as_bytes()[..])
+        .bind(new.server.hash.as_ref().map(|h| &h.as_bytes()[..]))
+        .bind(new.server.word())
+        .bind(new.server.modified_at)
+        .bind(new.blocked_by)
+        .bind(new.candidate)
+        .bind(new.now)
+        .execute(tx)
+        .await?;
     Ok(())
 }
 
@@ -202,7 +226,7 @@ const BY_ID: &str = select!("WHERE c.id = $1");
 /// # Errors
 /// The catalogue's.
 pub async fn by_id(tx: &mut Tx, id: i64) -> Result<Option<Conflict>> {
-    Ok(on!(tx, |c| sqlx::query_as(BY_ID).bind(id).fetch_optional(c).await)?)
+    Ok(sql::query(BY_ID).bind(id).fetch_optional(tx).await?)
 }
 
 const BY_UUID: &str = select!("WHERE c.uuid = $1");
@@ -212,7 +236,7 @@ const BY_UUID: &str = select!("WHERE c.uuid = $1");
 /// # Errors
 /// The catalogue's.
 pub async fn by_uuid(tx: &mut Tx, uuid: Uuid) -> Result<Option<Conflict>> {
-    Ok(on!(tx, |c| sqlx::query_as(BY_UUID).bind(uuid).fetch_optional(c).await)?)
+    Ok(sql::query(BY_UUID).bind(uuid).fetch_optional(tx).await?)
 }
 
 const OPEN_AT: &str = select!("WHERE c.drive_id = $1 AND c.path = $2 AND c.state = 'open' ORDER BY c.id");
@@ -222,7 +246,7 @@ const OPEN_AT: &str = select!("WHERE c.drive_id = $1 AND c.path = $2 AND c.state
 /// # Errors
 /// The catalogue's.
 pub async fn open_at(tx: &mut Tx, drive: i64, path: &DrivePath) -> Result<Vec<Conflict>> {
-    Ok(on!(tx, |c| sqlx::query_as(OPEN_AT).bind(drive).bind(path.as_str()).fetch_all(c).await)?)
+    Ok(sql::query(OPEN_AT).bind(drive).bind(path.as_str()).fetch_all(tx).await?)
 }
 
 const OPEN_OF: &str =
@@ -233,7 +257,7 @@ const OPEN_OF: &str =
 /// # Errors
 /// The catalogue's.
 pub async fn open_of(tx: &mut Tx, drive: i64, device: i64) -> Result<Vec<Conflict>> {
-    Ok(on!(tx, |c| sqlx::query_as(OPEN_OF).bind(drive).bind(device).fetch_all(c).await)?)
+    Ok(sql::query(OPEN_OF).bind(drive).bind(device).fetch_all(tx).await?)
 }
 
 const LIST: &str = select!(
@@ -248,7 +272,7 @@ const LIST: &str = select!(
 /// # Errors
 /// The catalogue's.
 pub async fn list(tx: &mut Tx, user: i64, state: &str, after: i64, limit: i64) -> Result<Vec<Conflict>> {
-    Ok(on!(tx, |c| sqlx::query_as(LIST).bind(user).bind(state).bind(after).bind(limit).fetch_all(c).await)?)
+    Ok(sql::query(LIST).bind(user).bind(state).bind(after).bind(limit).fetch_all(tx).await?)
 }
 
 const SET_CANDIDATE: &str = "UPDATE conflicts SET candidate_version_id = $2, updated_at = $3 WHERE id = $1";
@@ -258,7 +282,7 @@ const SET_CANDIDATE: &str = "UPDATE conflicts SET candidate_version_id = $2, upd
 /// # Errors
 /// The catalogue's.
 pub async fn set_candidate(tx: &mut Tx, id: i64, version: i64, now: i64) -> Result<()> {
-    execute!(tx, sqlx::query(SET_CANDIDATE).bind(id).bind(version).bind(now))?;
+    sql::query(SET_CANDIDATE).bind(id).bind(version).bind(now).execute(tx).await?;
     Ok(())
 }
 
@@ -277,7 +301,7 @@ pub async fn close(
     by: Option<i64>,
     now: i64,
 ) -> Result<()> {
-    execute!(tx, sqlx::query(CLOSE).bind(id).bind(state).bind(resolution).bind(by).bind(now))?;
+    sql::query(CLOSE).bind(id).bind(state).bind(resolution).bind(by).bind(now).execute(tx).await?;
     Ok(())
 }
 

@@ -3,11 +3,11 @@
 use uuid::Uuid;
 
 use super::db::Tx;
+use super::sql::{self, row};
 use crate::error::Result;
-use crate::{execute, on};
 
 /// A registered device.
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone)]
 pub struct Device {
     /// Its key inside the catalogue.
     pub id: i64,
@@ -30,6 +30,19 @@ pub struct Device {
     /// Since when its credentials count no more, in microseconds since 1970.
     pub revoked_at: Option<i64>,
 }
+
+row!(Device {
+    id,
+    uuid,
+    user_id,
+    device_id,
+    name,
+    platform,
+    created_at,
+    updated_at,
+    last_seen_at,
+    revoked_at,
+});
 
 /// What registering found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +80,7 @@ const FORGET_SYNC: &str = "DELETE FROM sync_states WHERE device_id = $1";
 /// # Errors
 /// The catalogue's.
 pub async fn by_name(tx: &mut Tx, user_id: i64, device_id: &str) -> Result<Option<Device>> {
-    Ok(on!(tx, |c| sqlx::query_as(BY_NAME).bind(user_id).bind(device_id).fetch_optional(c).await)?)
+    Ok(sql::query(BY_NAME).bind(user_id).bind(device_id).fetch_optional(tx).await?)
 }
 
 /// A user's devices after an internal id, in the order they were registered.
@@ -81,13 +94,7 @@ pub async fn page(
     revoked_too: bool,
     limit: i64,
 ) -> Result<Vec<Device>> {
-    Ok(on!(tx, |c| sqlx::query_as(PAGE)
-        .bind(user_id)
-        .bind(after)
-        .bind(revoked_too)
-        .bind(limit)
-        .fetch_all(c)
-        .await)?)
+    Ok(sql::query(PAGE).bind(user_id).bind(after).bind(revoked_too).bind(limit).fetch_all(tx).await?)
 }
 
 /// Registers a device or renames it (003-03); one that had been revoked counts again, its old credentials do not.
@@ -104,15 +111,15 @@ pub async fn register(
 ) -> Result<(Device, Registered)> {
     tx.after.accounts = true;
     let before = by_name(tx, user_id, device_id).await?;
-    let device: Device = on!(tx, |c| sqlx::query_as(REGISTER)
+    let device: Device = sql::query(REGISTER)
         .bind(Uuid::new_v4())
         .bind(user_id)
         .bind(device_id)
         .bind(name)
         .bind(platform)
         .bind(at)
-        .fetch_one(c)
-        .await)?;
+        .fetch_one(tx)
+        .await?;
     let registered = match before {
         None => Registered::New,
         Some(before) if before.revoked_at.is_some() => Registered::Revived,
@@ -127,7 +134,7 @@ pub async fn register(
 /// The catalogue's.
 pub async fn rename(tx: &mut Tx, id: i64, name: &str, at: i64) -> Result<()> {
     tx.after.accounts = true;
-    execute!(tx, sqlx::query(RENAME).bind(id).bind(name).bind(at))?;
+    sql::query(RENAME).bind(id).bind(name).bind(at).execute(tx).await?;
     Ok(())
 }
 
@@ -136,7 +143,7 @@ pub async fn rename(tx: &mut Tx, id: i64, name: &str, at: i64) -> Result<()> {
 /// # Errors
 /// The catalogue's.
 pub async fn touch(tx: &mut Tx, id: i64, at: i64) -> Result<()> {
-    execute!(tx, sqlx::query(TOUCH).bind(id).bind(at))?;
+    sql::query(TOUCH).bind(id).bind(at).execute(tx).await?;
     Ok(())
 }
 
@@ -148,9 +155,9 @@ pub async fn touch(tx: &mut Tx, id: i64, at: i64) -> Result<()> {
 pub async fn revoke(tx: &mut Tx, id: i64, at: i64) -> Result<()> {
     tx.after.accounts = true;
     for sql in [REVOKE, REVOKE_SESSIONS, REVOKE_APP_PASSWORDS] {
-        execute!(tx, sqlx::query(sql).bind(id).bind(at))?;
+        sql::query(sql).bind(id).bind(at).execute(tx).await?;
     }
-    execute!(tx, sqlx::query(FORGET_SYNC).bind(id))?;
+    sql::query(FORGET_SYNC).bind(id).execute(tx).await?;
     Ok(())
 }
 

@@ -5,11 +5,11 @@ use uuid::Uuid;
 use super::changes::{self, Actor, Side};
 use super::db::Tx;
 use super::nodes;
+use super::sql::{self, row};
 use crate::error::Result;
-use crate::{execute, on};
 
 /// A drive as the catalogue knows it.
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone)]
 pub struct Drive {
     /// Internal key.
     pub id: i64,
@@ -40,6 +40,23 @@ pub struct Drive {
     /// Microseconds since 1970.
     pub created_at: i64,
 }
+
+row!(Drive {
+    id,
+    uuid,
+    owner_id,
+    name,
+    kind,
+    unique_identifier,
+    provider,
+    root,
+    root_node_id,
+    degraded,
+    head_seq,
+    placed_seq,
+    prune_floor,
+    created_at,
+});
 
 macro_rules! columns {
     () => {
@@ -98,7 +115,7 @@ const SET_ROOT_NODE: &str = "UPDATE drives SET root_node_id = $2 WHERE id = $1";
 /// # Errors
 /// The catalogue's, also when owner and name or identifier exist already.
 pub async fn insert(tx: &mut Tx, new: &NewDrive<'_>) -> Result<(i64, i64)> {
-    let id: i64 = on!(tx, |c| sqlx::query_scalar(INSERT)
+    let id: i64 = sql::query(INSERT)
         .bind(new.uuid)
         .bind(new.owner_id)
         .bind(new.name)
@@ -107,10 +124,10 @@ pub async fn insert(tx: &mut Tx, new: &NewDrive<'_>) -> Result<(i64, i64)> {
         .bind(new.unique_identifier)
         .bind(new.root)
         .bind(new.now)
-        .fetch_one(c)
-        .await)?;
+        .fetch_one(tx)
+        .await?;
     let root = nodes::insert_root(tx, id, new.now).await?;
-    execute!(tx, sqlx::query(SET_ROOT_NODE).bind(id).bind(root))?;
+    sql::query(SET_ROOT_NODE).bind(id).bind(root).execute(tx).await?;
     // Change 0 is the drive's making: an empty drive, too, has a token (algorithms B).
     let actor = Actor { user_id: Some(new.owner_id), device_id: None, action: Uuid::new_v4(), now: new.now };
     let node = nodes::by_id(tx, root).await?;
@@ -125,7 +142,7 @@ const BY_ID: &str = concat!("SELECT ", columns!(), " FROM drives d WHERE d.id = 
 /// # Errors
 /// The catalogue's.
 pub async fn by_id(tx: &mut Tx, id: i64) -> Result<Option<Drive>> {
-    Ok(on!(tx, |c| sqlx::query_as(BY_ID).bind(id).fetch_optional(c).await)?)
+    Ok(sql::query(BY_ID).bind(id).fetch_optional(tx).await?)
 }
 
 // The update takes the row lock on Postgres; on SQLite the writer is alone anyway.
@@ -140,7 +157,7 @@ const LOCK: &str = concat!(
 /// # Errors
 /// The catalogue's.
 pub async fn lock(tx: &mut Tx, id: i64) -> Result<Option<Drive>> {
-    Ok(on!(tx, |c| sqlx::query_as(LOCK).bind(id).fetch_optional(c).await)?)
+    Ok(sql::query(LOCK).bind(id).fetch_optional(tx).await?)
 }
 
 const ROOTED: &str = concat!("SELECT ", columns!(), " FROM drives d WHERE d.root IS NOT NULL ORDER BY d.id");
@@ -150,15 +167,15 @@ const ROOTED: &str = concat!("SELECT ", columns!(), " FROM drives d WHERE d.root
 /// # Errors
 /// The catalogue's.
 pub async fn rooted(tx: &mut Tx) -> Result<Vec<Drive>> {
-    Ok(on!(tx, |c| sqlx::query_as(ROOTED).fetch_all(c).await)?)
+    Ok(sql::query(ROOTED).fetch_all(tx).await?)
 }
 
-#[derive(sqlx::FromRow)]
 struct VisibleRow {
-    #[sqlx(flatten)]
     drive: Drive,
     member: Option<String>,
 }
+
+row!(VisibleRow [drive: Drive] { member });
 
 impl VisibleRow {
     fn seen_by(self, user: i64) -> Visible {
@@ -183,7 +200,7 @@ const VISIBLE: &str = concat!(
 /// # Errors
 /// The catalogue's.
 pub async fn visible(tx: &mut Tx, user: i64) -> Result<Vec<Visible>> {
-    let rows: Vec<VisibleRow> = on!(tx, |c| sqlx::query_as(VISIBLE).bind(user).fetch_all(c).await)?;
+    let rows: Vec<VisibleRow> = sql::query(VISIBLE).bind(user).fetch_all(tx).await?;
     Ok(rows.into_iter().map(|row| row.seen_by(user)).collect())
 }
 
@@ -195,8 +212,7 @@ const RIGHT: &str = "SELECT CASE WHEN d.owner_id = $2 THEN 'owner' ELSE m.role E
 /// # Errors
 /// The catalogue's.
 pub async fn right(tx: &mut Tx, drive: i64, user: i64) -> Result<Option<Right>> {
-    let role: Option<Option<String>> =
-        on!(tx, |c| sqlx::query_scalar(RIGHT).bind(drive).bind(user).fetch_optional(c).await)?;
+    let role: Option<Option<String>> = sql::query(RIGHT).bind(drive).bind(user).fetch_optional(tx).await?;
     Ok(match role.flatten().as_deref() {
         Some("owner") => Some(Right::Own),
         Some("editor") => Some(Right::Edit),
@@ -212,7 +228,7 @@ const SET_HEAD: &str = "UPDATE drives SET head_seq = $2 WHERE id = $1";
 /// # Errors
 /// The catalogue's.
 pub async fn set_head(tx: &mut Tx, id: i64, seq: i64) -> Result<()> {
-    execute!(tx, sqlx::query(SET_HEAD).bind(id).bind(seq))?;
+    sql::query(SET_HEAD).bind(id).bind(seq).execute(tx).await?;
     Ok(())
 }
 
@@ -223,7 +239,7 @@ const SET_PLACED: &str = "UPDATE drives SET placed_seq = $2 WHERE id = $1 AND pl
 /// # Errors
 /// The catalogue's.
 pub async fn set_placed(tx: &mut Tx, id: i64, seq: i64) -> Result<()> {
-    execute!(tx, sqlx::query(SET_PLACED).bind(id).bind(seq))?;
+    sql::query(SET_PLACED).bind(id).bind(seq).execute(tx).await?;
     Ok(())
 }
 
@@ -234,7 +250,7 @@ const SET_DEGRADED: &str = "UPDATE drives SET degraded = $2 WHERE id = $1";
 /// # Errors
 /// The catalogue's.
 pub async fn set_degraded(tx: &mut Tx, id: i64, why: Option<&str>) -> Result<()> {
-    execute!(tx, sqlx::query(SET_DEGRADED).bind(id).bind(why))?;
+    sql::query(SET_DEGRADED).bind(id).bind(why).execute(tx).await?;
     Ok(())
 }
 

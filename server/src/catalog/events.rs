@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::db::Tx;
+use super::sql::{self, row};
 use crate::error::Result;
-use crate::on;
 
 /// A line of the activity log.
 #[derive(Debug, Clone, PartialEq)]
@@ -73,7 +73,7 @@ pub async fn add(tx: &mut Tx, new: NewEvent) -> Result<()> {
     let uuid = Uuid::new_v4();
     let result = if new.result.is_empty() { "ok" } else { new.result };
     let detail = Value::Object(new.detail.clone()).to_string();
-    let seq: i64 = on!(tx, |c| sqlx::query_scalar(INSERT)
+    let seq: i64 = sql::query(INSERT)
         .bind(uuid)
         .bind(new.at)
         .bind(new.actor_id)
@@ -83,8 +83,8 @@ pub async fn add(tx: &mut Tx, new: NewEvent) -> Result<()> {
         .bind(new.path.as_deref())
         .bind(result)
         .bind(&detail)
-        .fetch_one(c)
-        .await)?;
+        .fetch_one(tx)
+        .await?;
     tx.after.events.push(Event {
         seq,
         uuid,
@@ -100,7 +100,6 @@ pub async fn add(tx: &mut Tx, new: NewEvent) -> Result<()> {
     Ok(())
 }
 
-#[derive(sqlx::FromRow)]
 struct Row {
     id: i64,
     uuid: Uuid,
@@ -113,6 +112,8 @@ struct Row {
     result: String,
     detail: String,
 }
+
+row!(Row { id, uuid, at, actor_id, device_id, drive_id, kind, path, result, detail });
 
 impl From<Row> for Event {
     fn from(row: Row) -> Self {
@@ -148,9 +149,7 @@ pub struct Line {
     pub drive: Option<(Uuid, String)>,
 }
 
-#[derive(sqlx::FromRow)]
 struct LineRow {
-    #[sqlx(flatten)]
     row: Row,
     actor_uuid: Option<Uuid>,
     actor_name: Option<String>,
@@ -158,6 +157,8 @@ struct LineRow {
     drive_uuid: Option<Uuid>,
     drive_name: Option<String>,
 }
+
+row!(LineRow [row: Row] { actor_uuid, actor_name, device_name, drive_uuid, drive_name });
 
 impl From<LineRow> for Line {
     fn from(line: LineRow) -> Self {
@@ -175,13 +176,8 @@ impl From<LineRow> for Line {
 /// # Errors
 /// The catalogue's.
 pub async fn after(tx: &mut Tx, seq: i64, viewer: i64, sees_all: bool, limit: i64) -> Result<Vec<Line>> {
-    let rows: Vec<LineRow> = on!(tx, |c| sqlx::query_as(AFTER)
-        .bind(seq)
-        .bind(sees_all)
-        .bind(viewer)
-        .bind(limit)
-        .fetch_all(c)
-        .await)?;
+    let rows: Vec<LineRow> =
+        sql::query(AFTER).bind(seq).bind(sees_all).bind(viewer).bind(limit).fetch_all(tx).await?;
     Ok(rows.into_iter().map(Line::from).collect())
 }
 

@@ -3,8 +3,8 @@
 use uuid::Uuid;
 
 use super::db::Tx;
+use super::sql::{self, row};
 use crate::error::Result;
-use crate::{execute, on};
 
 const INSERT: &str = "INSERT INTO findings (uuid, drive_id, node_id, kind, path, detail, created_at) \
      SELECT $1, $2, $3, $4, $5, $6, $7 WHERE NOT EXISTS (SELECT 1 FROM findings \
@@ -23,17 +23,16 @@ pub async fn add(
     detail: &str,
     now: i64,
 ) -> Result<()> {
-    execute!(
-        tx,
-        sqlx::query(INSERT)
-            .bind(Uuid::new_v4())
-            .bind(drive)
-            .bind(node)
-            .bind(kind)
-            .bind(path)
-            .bind(detail)
-            .bind(now)
-    )?;
+    sql::query(INSERT)
+        .bind(Uuid::new_v4())
+        .bind(drive)
+        .bind(node)
+        .bind(kind)
+        .bind(path)
+        .bind(detail)
+        .bind(now)
+        .execute(tx)
+        .await?;
     Ok(())
 }
 
@@ -45,7 +44,7 @@ const RESOLVE: &str = "UPDATE findings SET resolved_at = $3, resolution = $4 \
 /// # Errors
 /// The catalogue's.
 pub async fn resolve_of_node(tx: &mut Tx, node: i64, kind: &str, resolution: &str, now: i64) -> Result<()> {
-    execute!(tx, sqlx::query(RESOLVE).bind(node).bind(kind).bind(now).bind(resolution))?;
+    sql::query(RESOLVE).bind(node).bind(kind).bind(now).bind(resolution).execute(tx).await?;
     Ok(())
 }
 
@@ -56,13 +55,12 @@ const ANY_OPEN: &str = "SELECT 1 WHERE EXISTS (SELECT 1 FROM findings WHERE driv
 /// # Errors
 /// The catalogue's.
 pub async fn any_open(tx: &mut Tx, drive: i64, kind: &str) -> Result<bool> {
-    let found: Option<i32> =
-        on!(tx, |c| sqlx::query_scalar(ANY_OPEN).bind(drive).bind(kind).fetch_optional(c).await)?;
+    let found: Option<i32> = sql::query(ANY_OPEN).bind(drive).bind(kind).fetch_optional(tx).await?;
     Ok(found.is_some())
 }
 
 /// A finding that nobody has settled.
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone)]
 pub struct Open {
     /// Internal key.
     pub id: i64,
@@ -72,6 +70,8 @@ pub struct Open {
     pub path: String,
 }
 
+row!(Open { id, node_id, path });
+
 const OPEN: &str = "SELECT id, node_id, path FROM findings WHERE drive_id = $1 AND kind = $2 AND resolved_at IS NULL ORDER BY id";
 
 /// The open findings of a kind about a drive.
@@ -79,7 +79,7 @@ const OPEN: &str = "SELECT id, node_id, path FROM findings WHERE drive_id = $1 A
 /// # Errors
 /// The catalogue's.
 pub async fn open(tx: &mut Tx, drive: i64, kind: &str) -> Result<Vec<Open>> {
-    Ok(on!(tx, |c| sqlx::query_as(OPEN).bind(drive).bind(kind).fetch_all(c).await)?)
+    Ok(sql::query(OPEN).bind(drive).bind(kind).fetch_all(tx).await?)
 }
 
 const RESOLVE_ONE: &str =
@@ -90,7 +90,7 @@ const RESOLVE_ONE: &str =
 /// # Errors
 /// The catalogue's.
 pub async fn resolve(tx: &mut Tx, id: i64, resolution: &str, now: i64) -> Result<()> {
-    execute!(tx, sqlx::query(RESOLVE_ONE).bind(id).bind(now).bind(resolution))?;
+    sql::query(RESOLVE_ONE).bind(id).bind(now).bind(resolution).execute(tx).await?;
     Ok(())
 }
 

@@ -4,12 +4,11 @@
 use std::collections::{HashMap, HashSet};
 
 use holdfast_protocol::ContentHash;
-use sqlx::QueryBuilder;
 
 use super::db::Tx;
+use super::sql::{self, Builder, row};
 use super::sync::STATEMENT;
 use crate::error::{Error, Result};
-use crate::on;
 
 /// A path and a content that is looked for in its history.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +48,6 @@ struct Stay {
     is_folder: bool,
 }
 
-#[derive(sqlx::FromRow)]
 struct StayRow {
     i: i64,
     node_id: i64,
@@ -58,6 +56,8 @@ struct StayRow {
     /// 0: a name it has no longer; 1: the name of a folder; 2: of a file.
     current: i64,
 }
+
+row!(StayRow { i, node_id, from_seq, to_seq, current });
 
 /// Looks up all of them; answers are in the order of the questions.
 ///
@@ -135,22 +135,23 @@ fn split_at_depth(path: &str, depth: usize) -> (&str, &str) {
 async fn step(tx: &mut Tx, steps: &[(&str, &str, Stay)]) -> Result<Vec<(usize, Stay)>> {
     let mut found = Vec::new();
     for (chunk, steps) in steps.chunks(STATEMENT).enumerate() {
-        let rows: Vec<StayRow> = on!(tx, |c| {
-            let mut query = QueryBuilder::new("WITH wanted (i, parent_id, name) AS (");
-            query.push_values(steps.iter().enumerate(), |mut values, (i, (_, name, parent))| {
-                values.push_bind(index(i)).push_bind(parent.node).push_bind(*name);
-            });
-            // 'current' says 0 for a name that it has no longer, 1 for a folder's, 2 for a file's.
-            query.push(
-                ") SELECT w.i, n.id AS node_id, n.named_seq AS from_seq, \
-                 CASE WHEN n.state = 'dead' THEN n.seq ELSE 9223372036854775807 END AS to_seq, \
-                 CASE WHEN n.kind = 'folder' THEN CAST(1 AS BIGINT) ELSE 2 END AS current \
-                 FROM wanted w JOIN nodes n ON n.parent_id = w.parent_id AND n.name = w.name \
-                 UNION ALL SELECT w.i, m.node_id, m.from_seq, m.to_seq, CAST(0 AS BIGINT) \
-                 FROM wanted w JOIN node_names m ON m.parent_id = w.parent_id AND m.name = w.name",
-            );
-            query.build_query_as().fetch_all(c).await
-        })?;
+        let mut query = Builder::new(tx.engine_name(), "WITH wanted (i, parent_id, name) AS (");
+        query.rows(
+            steps
+                .iter()
+                .enumerate()
+                .map(|(i, (_, name, parent))| [index(i).into(), parent.node.into(), (*name).into()]),
+        );
+        // 'current' says 0 for a name that it has no longer, 1 for a folder's, 2 for a file's.
+        query.push(
+            ") SELECT w.i, n.id AS node_id, n.named_seq AS from_seq, \
+             CASE WHEN n.state = 'dead' THEN n.seq ELSE 9223372036854775807 END AS to_seq, \
+             CASE WHEN n.kind = 'folder' THEN CAST(1 AS BIGINT) ELSE 2 END AS current \
+             FROM wanted w JOIN nodes n ON n.parent_id = w.parent_id AND n.name = w.name \
+             UNION ALL SELECT w.i, m.node_id, m.from_seq, m.to_seq, CAST(0 AS BIGINT) \
+             FROM wanted w JOIN node_names m ON m.parent_id = w.parent_id AND m.name = w.name",
+        );
+        let rows: Vec<StayRow> = query.build().fetch_all(tx).await?;
         for row in rows {
             let i = usize::try_from(row.i).map_err(Error::internal)?;
             let parent = steps[i].2;
@@ -177,19 +178,18 @@ async fn kept_by_node(tx: &mut Tx, wanted: &[Wanted], lived: &[Lived]) -> Result
         .collect();
     let mut kept = Vec::new();
     for pairs in pairs.chunks(STATEMENT) {
-        let found: Vec<i64> = on!(tx, |c| {
-            let mut query = QueryBuilder::new("WITH wanted (i, node_id, hash) AS (");
-            query.push_values(pairs, |mut values, (i, node)| {
-                let hash = wanted[*i].hash.as_bytes().to_vec();
-                values.push_bind(index(*i)).push_bind(*node).push_bind(hash);
-            });
-            query.push(
-                ") SELECT DISTINCT w.i FROM wanted w \
-                 JOIN file_versions v ON v.node_id = w.node_id AND v.hash = w.hash \
-                 WHERE v.n IS NOT NULL AND NOT v.lost",
-            );
-            query.build_query_scalar().fetch_all(c).await
-        })?;
+        let mut query = Builder::new(tx.engine_name(), "WITH wanted (i, node_id, hash) AS (");
+        query.rows(
+            pairs
+                .iter()
+                .map(|(i, node)| [index(*i).into(), (*node).into(), wanted[*i].hash.as_bytes()[..].into()]),
+        );
+        query.push(
+            ") SELECT DISTINCT w.i FROM wanted w \
+             JOIN file_versions v ON v.node_id = w.node_id AND v.hash = w.hash \
+             WHERE v.n IS NOT NULL AND NOT v.lost",
+        );
+        let found: Vec<i64> = query.build().fetch_all(tx).await?;
         for i in found {
             kept.push(usize::try_from(i).map_err(Error::internal)?);
         }
@@ -201,26 +201,23 @@ const ANY_BY_PATH: &str = "SELECT 1 WHERE EXISTS (SELECT 1 FROM file_versions WH
 
 /// Contents that were kept for a path where no file ever was. There are hardly ever any.
 async fn kept_by_path(tx: &mut Tx, drive: i64, wanted: &[Wanted]) -> Result<Vec<usize>> {
-    let any: Option<i32> = on!(tx, |c| sqlx::query_scalar(ANY_BY_PATH).bind(drive).fetch_optional(c).await)?;
+    let any: Option<i32> = sql::query(ANY_BY_PATH).bind(drive).fetch_optional(tx).await?;
     let mut kept = Vec::new();
     if any.is_none() {
         return Ok(kept);
     }
     for (chunk, questions) in wanted.chunks(STATEMENT).enumerate() {
-        let found: Vec<i64> = on!(tx, |c| {
-            let mut query = QueryBuilder::new("WITH wanted (i, path, hash) AS (");
-            query.push_values(questions.iter().enumerate(), |mut values, (i, question)| {
-                let hash = question.hash.as_bytes().to_vec();
-                values.push_bind(index(i)).push_bind(question.path.as_str()).push_bind(hash);
-            });
-            query.push(
-                ") SELECT DISTINCT w.i FROM wanted w \
-                 JOIN file_versions v ON v.path = w.path AND v.hash = w.hash \
-                 WHERE v.node_id IS NULL AND v.n IS NOT NULL AND NOT v.lost AND v.drive_id = ",
-            );
-            query.push_bind(drive);
-            query.build_query_scalar().fetch_all(c).await
-        })?;
+        let mut query = Builder::new(tx.engine_name(), "WITH wanted (i, path, hash) AS (");
+        query.rows(questions.iter().enumerate().map(|(i, question)| {
+            [index(i).into(), question.path.as_str().into(), question.hash.as_bytes()[..].into()]
+        }));
+        query.push(
+            ") SELECT DISTINCT w.i FROM wanted w \
+             JOIN file_versions v ON v.path = w.path AND v.hash = w.hash \
+             WHERE v.node_id IS NULL AND v.n IS NOT NULL AND NOT v.lost AND v.drive_id = ",
+        );
+        query.bind(drive);
+        let found: Vec<i64> = query.build().fetch_all(tx).await?;
         for i in found {
             kept.push(chunk * STATEMENT + usize::try_from(i).map_err(Error::internal)?);
         }

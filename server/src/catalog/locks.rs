@@ -3,11 +3,11 @@
 use uuid::Uuid;
 
 use super::db::Tx;
+use super::sql::{self, row};
 use crate::error::Result;
-use crate::{execute, on};
 
 /// A lock that holds.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lock {
     /// Internal key.
     pub id: i64,
@@ -32,6 +32,8 @@ pub struct Lock {
     /// Microseconds since 1970.
     pub created_at: i64,
 }
+
+row!(Lock { id, uuid, node_id, user_id, username, shared, deep, owner, timeout, expires_at, created_at });
 
 /// A lock to be made.
 #[derive(Debug, Clone)]
@@ -68,7 +70,7 @@ const INSERT: &str = "INSERT INTO dav_locks (uuid, drive_id, node_id, user_id, s
 /// # Errors
 /// The catalogue's.
 pub async fn insert(tx: &mut Tx, new: &NewLock) -> Result<i64> {
-    Ok(on!(tx, |c| sqlx::query_scalar(INSERT)
+    Ok(sql::query(INSERT)
         .bind(Uuid::new_v4())
         .bind(new.drive_id)
         .bind(new.node_id)
@@ -79,8 +81,8 @@ pub async fn insert(tx: &mut Tx, new: &NewLock) -> Result<i64> {
         .bind(new.timeout)
         .bind(new.now.saturating_add(new.timeout))
         .bind(new.now)
-        .fetch_one(c)
-        .await)?)
+        .fetch_one(tx)
+        .await?)
 }
 
 const OF_DRIVE: &str = concat!(
@@ -94,7 +96,7 @@ const OF_DRIVE: &str = concat!(
 /// # Errors
 /// The catalogue's.
 pub async fn of_drive(tx: &mut Tx, drive: i64, now: i64) -> Result<Vec<Lock>> {
-    Ok(on!(tx, |c| sqlx::query_as(OF_DRIVE).bind(drive).bind(now).fetch_all(c).await)?)
+    Ok(sql::query(OF_DRIVE).bind(drive).bind(now).fetch_all(tx).await?)
 }
 
 const ANY: &str =
@@ -105,7 +107,7 @@ const ANY: &str =
 /// # Errors
 /// The catalogue's.
 pub async fn any(tx: &mut Tx, drive: i64, now: i64) -> Result<bool> {
-    let count: i64 = on!(tx, |c| sqlx::query_scalar(ANY).bind(drive).bind(now).fetch_one(c).await)?;
+    let count: i64 = sql::query(ANY).bind(drive).bind(now).fetch_one(tx).await?;
     Ok(count > 0)
 }
 
@@ -116,7 +118,7 @@ const COUNT: &str = "SELECT COUNT(*) FROM dav_locks WHERE drive_id = $1";
 /// # Errors
 /// The catalogue's.
 pub async fn count(tx: &mut Tx, drive: i64) -> Result<i64> {
-    Ok(on!(tx, |c| sqlx::query_scalar(COUNT).bind(drive).fetch_one(c).await)?)
+    Ok(sql::query(COUNT).bind(drive).fetch_one(tx).await?)
 }
 
 const BY_UUID: &str = concat!(
@@ -130,7 +132,7 @@ const BY_UUID: &str = concat!(
 /// # Errors
 /// The catalogue's.
 pub async fn by_uuid(tx: &mut Tx, drive: i64, uuid: Uuid, now: i64) -> Result<Option<Lock>> {
-    Ok(on!(tx, |c| sqlx::query_as(BY_UUID).bind(drive).bind(uuid).bind(now).fetch_optional(c).await)?)
+    Ok(sql::query(BY_UUID).bind(drive).bind(uuid).bind(now).fetch_optional(tx).await?)
 }
 
 const ON_LINEAGE: &str = concat!(
@@ -145,7 +147,7 @@ const ON_LINEAGE: &str = concat!(
 /// # Errors
 /// The catalogue's.
 pub async fn on_lineage(tx: &mut Tx, node: i64, now: i64) -> Result<Vec<Lock>> {
-    Ok(on!(tx, |c| sqlx::query_as(ON_LINEAGE).bind(node).bind(now).fetch_all(c).await)?)
+    Ok(sql::query(ON_LINEAGE).bind(node).bind(now).fetch_all(tx).await?)
 }
 
 // From each lock upwards: locks are few, and what lies beneath a folder may be many.
@@ -162,7 +164,7 @@ const BENEATH: &str = concat!(
 /// # Errors
 /// The catalogue's.
 pub async fn beneath(tx: &mut Tx, drive: i64, folder: i64, now: i64) -> Result<Vec<Lock>> {
-    Ok(on!(tx, |c| sqlx::query_as(BENEATH).bind(drive).bind(folder).bind(now).fetch_all(c).await)?)
+    Ok(sql::query(BENEATH).bind(drive).bind(folder).bind(now).fetch_all(tx).await?)
 }
 
 const REFRESH: &str = "UPDATE dav_locks SET timeout = $2, expires_at = $3 WHERE id = $1";
@@ -172,7 +174,7 @@ const REFRESH: &str = "UPDATE dav_locks SET timeout = $2, expires_at = $3 WHERE 
 /// # Errors
 /// The catalogue's.
 pub async fn refresh(tx: &mut Tx, id: i64, timeout: i64, now: i64) -> Result<()> {
-    execute!(tx, sqlx::query(REFRESH).bind(id).bind(timeout).bind(now.saturating_add(timeout)))?;
+    sql::query(REFRESH).bind(id).bind(timeout).bind(now.saturating_add(timeout)).execute(tx).await?;
     Ok(())
 }
 
@@ -183,7 +185,7 @@ const DELETE: &str = "DELETE FROM dav_locks WHERE id = $1";
 /// # Errors
 /// The catalogue's.
 pub async fn delete(tx: &mut Tx, id: i64) -> Result<()> {
-    execute!(tx, sqlx::query(DELETE).bind(id))?;
+    sql::query(DELETE).bind(id).execute(tx).await?;
     Ok(())
 }
 
@@ -194,7 +196,7 @@ const DELETE_EXPIRED: &str = "DELETE FROM dav_locks WHERE drive_id = $1 AND expi
 /// # Errors
 /// The catalogue's.
 pub async fn delete_expired(tx: &mut Tx, drive: i64, now: i64) -> Result<()> {
-    execute!(tx, sqlx::query(DELETE_EXPIRED).bind(drive).bind(now))?;
+    sql::query(DELETE_EXPIRED).bind(drive).bind(now).execute(tx).await?;
     Ok(())
 }
 

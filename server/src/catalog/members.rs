@@ -4,11 +4,11 @@ use holdfast_protocol::ContentHash;
 use uuid::Uuid;
 
 use super::db::Tx;
+use super::sql::{self, row};
 use crate::error::Result;
-use crate::on;
 
 /// A live file or folder, as a listing tells it.
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone)]
 pub struct Member {
     /// Internal key.
     pub id: i64,
@@ -25,6 +25,8 @@ pub struct Member {
     /// Microseconds since 1970: when the server first had it.
     pub created_at: i64,
 }
+
+row!(Member { id, uuid, name, kind, hash, size, mtime_ns, created_at });
 
 impl Member {
     /// Whether it is a folder.
@@ -46,7 +48,7 @@ const OF_FOLDER: &str = "SELECT id, uuid, name, kind, hash, size, mtime_ns, crea
 /// # Errors
 /// The catalogue's.
 pub async fn of_folder(tx: &mut Tx, folder: i64, after: &str, limit: i64) -> Result<Vec<Member>> {
-    Ok(on!(tx, |c| sqlx::query_as(OF_FOLDER).bind(folder).bind(after).bind(limit).fetch_all(c).await)?)
+    Ok(sql::query(OF_FOLDER).bind(folder).bind(after).bind(limit).fetch_all(tx).await?)
 }
 
 const ONE: &str = "SELECT id, uuid, name, kind, hash, size, mtime_ns, created_at FROM nodes WHERE id = $1";
@@ -56,7 +58,7 @@ const ONE: &str = "SELECT id, uuid, name, kind, hash, size, mtime_ns, created_at
 /// # Errors
 /// The catalogue's.
 pub async fn one(tx: &mut Tx, id: i64) -> Result<Member> {
-    Ok(on!(tx, |c| sqlx::query_as(ONE).bind(id).fetch_one(c).await)?)
+    Ok(sql::query(ONE).bind(id).fetch_one(tx).await?)
 }
 
 /// Every SQL text of this file, to be prepared on both engines.

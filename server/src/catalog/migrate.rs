@@ -4,8 +4,8 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::{PgPool, SqlitePool};
 
 use super::db::{Db, EngineName};
+use super::sql;
 use crate::error::{Error, Result};
-use crate::on;
 
 static SQLITE: Migrator = sqlx::migrate!("../migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("../migrations/postgres");
@@ -104,7 +104,7 @@ pub async fn status(db: &Db) -> Result<Vec<Step>> {
         .read(|tx| {
             Box::pin(async move {
                 // A catalogue that was never migrated has no such table; that is an answer, not a failure.
-                Ok(on!(tx, |c| sqlx::query_scalar(APPLIED).fetch_all(c).await).unwrap_or_default())
+                Ok(sql::query(APPLIED).fetch_all(tx).await.unwrap_or_default())
             })
         })
         .await?;

@@ -1,4 +1,4 @@
-//! The catalogue: the only place with SQL. One text for both engines; see `db` for how it is compiled twice.
+//! The catalogue: the only place with SQL. One text for both engines; `sql` runs it.
 
 pub mod agreements;
 pub mod app_passwords;
@@ -20,6 +20,7 @@ pub mod sessions;
 pub mod settings;
 pub mod since;
 pub mod slots;
+pub mod sql;
 pub mod sums;
 pub mod sync;
 #[cfg(test)]
@@ -29,3 +30,4 @@ mod tests;
 pub mod tree;
 pub mod users;
 pub mod versions;
+mod writer;

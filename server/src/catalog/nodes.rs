@@ -4,12 +4,12 @@ use holdfast_protocol::{ContentHash, DrivePath, fold_key};
 use uuid::Uuid;
 
 use super::db::Tx;
+use super::sql::{self, row};
 use crate::domain::stat::Ident;
 use crate::error::{Error, Result};
-use crate::{execute, on};
 
 /// A file or folder of a drive.
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone)]
 pub struct Node {
     /// Internal key.
     pub id: i64,
@@ -48,6 +48,28 @@ pub struct Node {
     /// Microseconds since 1970.
     pub deleted_at: Option<i64>,
 }
+
+row!(Node {
+    id,
+    uuid,
+    drive_id,
+    parent_id,
+    name,
+    kind,
+    state,
+    seq,
+    named_seq,
+    hash,
+    size,
+    mtime_ns,
+    ino,
+    btime_ns,
+    current_version_id,
+    last_version,
+    slot,
+    modified_at,
+    deleted_at,
+});
 
 impl Node {
     /// Whether it is a folder.
@@ -166,7 +188,7 @@ pub async fn insert_dead(tx: &mut Tx, new: &NewNode<'_>) -> Result<i64> {
 }
 
 async fn insert_as(tx: &mut Tx, new: &NewNode<'_>, state: &str) -> Result<i64> {
-    Ok(on!(tx, |c| sqlx::query_scalar(INSERT)
+    Ok(sql::query(INSERT)
         .bind(Uuid::new_v4())
         .bind(new.drive_id)
         .bind(new.parent_id)
@@ -180,8 +202,8 @@ async fn insert_as(tx: &mut Tx, new: &NewNode<'_>, state: &str) -> Result<i64> {
         .bind(new.slot)
         .bind(new.now)
         .bind(state)
-        .fetch_one(c)
-        .await)?)
+        .fetch_one(tx)
+        .await?)
 }
 
 const INSERT_ROOT: &str = "INSERT INTO nodes (uuid, drive_id, parent_id, name, name_key, kind, state, seq, named_seq, size, \
@@ -193,12 +215,7 @@ const INSERT_ROOT: &str = "INSERT INTO nodes (uuid, drive_id, parent_id, name, n
 /// # Errors
 /// The catalogue's.
 pub async fn insert_root(tx: &mut Tx, drive: i64, now: i64) -> Result<i64> {
-    Ok(on!(tx, |c| sqlx::query_scalar(INSERT_ROOT)
-        .bind(Uuid::new_v4())
-        .bind(drive)
-        .bind(now)
-        .fetch_one(c)
-        .await)?)
+    Ok(sql::query(INSERT_ROOT).bind(Uuid::new_v4()).bind(drive).bind(now).fetch_one(tx).await?)
 }
 
 const BY_ID: &str = concat!("SELECT ", columns!("n"), " FROM nodes n WHERE n.id = $1");
@@ -208,7 +225,7 @@ const BY_ID: &str = concat!("SELECT ", columns!("n"), " FROM nodes n WHERE n.id 
 /// # Errors
 /// The catalogue's; a missing row is [`Error::not_found`].
 pub async fn by_id(tx: &mut Tx, id: i64) -> Result<Node> {
-    let found: Option<Node> = on!(tx, |c| sqlx::query_as(BY_ID).bind(id).fetch_optional(c).await)?;
+    let found: Option<Node> = sql::query(BY_ID).bind(id).fetch_optional(tx).await?;
     found.ok_or_else(|| Error::not_found("there is no such file or folder"))
 }
 
@@ -220,7 +237,7 @@ const BY_UUID: &str =
 /// # Errors
 /// The catalogue's.
 pub async fn by_uuid(tx: &mut Tx, drive: i64, uuid: Uuid) -> Result<Option<Node>> {
-    Ok(on!(tx, |c| sqlx::query_as(BY_UUID).bind(drive).bind(uuid).fetch_optional(c).await)?)
+    Ok(sql::query(BY_UUID).bind(drive).bind(uuid).fetch_optional(tx).await?)
 }
 
 const CHILD: &str = concat!(
@@ -234,7 +251,7 @@ const CHILD: &str = concat!(
 /// # Errors
 /// The catalogue's.
 pub async fn child(tx: &mut Tx, parent: i64, name: &str) -> Result<Option<Node>> {
-    Ok(on!(tx, |c| sqlx::query_as(CHILD).bind(parent).bind(name).fetch_optional(c).await)?)
+    Ok(sql::query(CHILD).bind(parent).bind(name).fetch_optional(tx).await?)
 }
 
 const DEAD_FILE: &str = concat!(
@@ -248,7 +265,7 @@ const DEAD_FILE: &str = concat!(
 /// # Errors
 /// The catalogue's.
 pub async fn dead_file(tx: &mut Tx, parent: i64, name: &str) -> Result<Option<Node>> {
-    Ok(on!(tx, |c| sqlx::query_as(DEAD_FILE).bind(parent).bind(name).fetch_optional(c).await)?)
+    Ok(sql::query(DEAD_FILE).bind(parent).bind(name).fetch_optional(tx).await?)
 }
 
 const CHILDREN: &str = concat!(
@@ -262,7 +279,7 @@ const CHILDREN: &str = concat!(
 /// # Errors
 /// The catalogue's.
 pub async fn children(tx: &mut Tx, parent: i64, after: &str, limit: i64) -> Result<Vec<Node>> {
-    Ok(on!(tx, |c| sqlx::query_as(CHILDREN).bind(parent).bind(after).bind(limit).fetch_all(c).await)?)
+    Ok(sql::query(CHILDREN).bind(parent).bind(after).bind(limit).fetch_all(tx).await?)
 }
 
 const BY_INODE: &str = concat!(
@@ -276,12 +293,12 @@ const BY_INODE: &str = concat!(
 /// # Errors
 /// The catalogue's.
 pub async fn by_inode(tx: &mut Tx, drive: i64, ident: Ident) -> Result<Vec<Node>> {
-    Ok(on!(tx, |c| sqlx::query_as(BY_INODE)
+    Ok(sql::query(BY_INODE)
         .bind(drive)
         .bind(ident.ino.cast_signed())
         .bind(ident.btime_ns)
-        .fetch_all(c)
-        .await)?)
+        .fetch_all(tx)
+        .await?)
 }
 
 /// Where a path leads.
@@ -338,7 +355,7 @@ const LINEAGE: &str = concat!(
 /// # Errors
 /// The catalogue's.
 pub async fn lineage(tx: &mut Tx, id: i64) -> Result<Vec<Node>> {
-    Ok(on!(tx, |c| sqlx::query_as(LINEAGE).bind(id).fetch_all(c).await)?)
+    Ok(sql::query(LINEAGE).bind(id).fetch_all(tx).await?)
 }
 
 const SET_CONTENT: &str = "UPDATE nodes SET state = 'live', seq = $2, hash = $3, size = $4, mtime_ns = $5, ino = $6, btime_ns = $7, \
@@ -368,21 +385,20 @@ pub struct Content {
 /// # Errors
 /// The catalogue's.
 pub async fn set_content(tx: &mut Tx, id: i64, seq: i64, content: &Content, now: i64) -> Result<()> {
-    execute!(
-        tx,
-        sqlx::query(SET_CONTENT)
-            .bind(id)
-            .bind(seq)
-            .bind(&content.hash.as_bytes()[..])
-            .bind(content.size)
-            .bind(content.mtime_ns)
-            .bind(content.ident.ino.cast_signed())
-            .bind(content.ident.btime_ns)
-            .bind(content.version)
-            .bind(content.number)
-            .bind(content.slot)
-            .bind(now)
-    )?;
+    sql::query(SET_CONTENT)
+        .bind(id)
+        .bind(seq)
+        .bind(&content.hash.as_bytes()[..])
+        .bind(content.size)
+        .bind(content.mtime_ns)
+        .bind(content.ident.ino.cast_signed())
+        .bind(content.ident.btime_ns)
+        .bind(content.version)
+        .bind(content.number)
+        .bind(content.slot)
+        .bind(now)
+        .execute(tx)
+        .await?;
     Ok(())
 }
 
@@ -393,15 +409,14 @@ const RESEEN: &str = "UPDATE nodes SET size = $2, mtime_ns = $3, ino = $4, btime
 /// # Errors
 /// The catalogue's.
 pub async fn set_stat(tx: &mut Tx, id: i64, stat: &crate::domain::stat::Stat) -> Result<()> {
-    execute!(
-        tx,
-        sqlx::query(RESEEN)
-            .bind(id)
-            .bind(stat.size.cast_signed())
-            .bind(stat.mtime_ns)
-            .bind(stat.ident.ino.cast_signed())
-            .bind(stat.ident.btime_ns)
-    )?;
+    sql::query(RESEEN)
+        .bind(id)
+        .bind(stat.size.cast_signed())
+        .bind(stat.mtime_ns)
+        .bind(stat.ident.ino.cast_signed())
+        .bind(stat.ident.btime_ns)
+        .execute(tx)
+        .await?;
     Ok(())
 }
 
@@ -412,7 +427,7 @@ const SET_MTIME: &str = "UPDATE nodes SET mtime_ns = $2 WHERE id = $1";
 /// # Errors
 /// The catalogue's.
 pub async fn set_mtime(tx: &mut Tx, id: i64, mtime_ns: i64) -> Result<()> {
-    execute!(tx, sqlx::query(SET_MTIME).bind(id).bind(mtime_ns))?;
+    sql::query(SET_MTIME).bind(id).bind(mtime_ns).execute(tx).await?;
     Ok(())
 }
 
@@ -424,7 +439,7 @@ const SET_DEAD: &str =
 /// # Errors
 /// The catalogue's.
 pub async fn set_dead(tx: &mut Tx, id: i64, seq: i64, slot: Option<Uuid>, now: i64) -> Result<()> {
-    execute!(tx, sqlx::query(SET_DEAD).bind(id).bind(seq).bind(slot).bind(now))?;
+    sql::query(SET_DEAD).bind(id).bind(seq).bind(slot).bind(now).execute(tx).await?;
     Ok(())
 }
 
@@ -444,17 +459,16 @@ pub async fn set_place(
     slot: Option<Uuid>,
     now: i64,
 ) -> Result<()> {
-    execute!(
-        tx,
-        sqlx::query(SET_PLACE)
-            .bind(id)
-            .bind(seq)
-            .bind(parent)
-            .bind(name)
-            .bind(fold_key(name))
-            .bind(slot)
-            .bind(now)
-    )?;
+    sql::query(SET_PLACE)
+        .bind(id)
+        .bind(seq)
+        .bind(parent)
+        .bind(name)
+        .bind(fold_key(name))
+        .bind(slot)
+        .bind(now)
+        .execute(tx)
+        .await?;
     Ok(())
 }
 
@@ -465,7 +479,7 @@ const SET_NAMED: &str = "UPDATE nodes SET named_seq = $2 WHERE id = $1";
 /// # Errors
 /// The catalogue's.
 pub async fn set_named(tx: &mut Tx, id: i64, seq: i64) -> Result<()> {
-    execute!(tx, sqlx::query(SET_NAMED).bind(id).bind(seq))?;
+    sql::query(SET_NAMED).bind(id).bind(seq).execute(tx).await?;
     Ok(())
 }
 
@@ -476,7 +490,7 @@ const SET_STATE: &str = "UPDATE nodes SET state = $2, slot = $3 WHERE id = $1 AN
 /// # Errors
 /// The catalogue's.
 pub async fn set_state(tx: &mut Tx, id: i64, state: &'static str, slot: Option<Uuid>) -> Result<()> {
-    execute!(tx, sqlx::query(SET_STATE).bind(id).bind(state).bind(slot))?;
+    sql::query(SET_STATE).bind(id).bind(state).bind(slot).execute(tx).await?;
     Ok(())
 }
 
@@ -489,15 +503,14 @@ const REMEMBER_NAME: &str =
 /// The catalogue's.
 pub async fn remember_name(tx: &mut Tx, node: &Node, to_seq: i64) -> Result<()> {
     let Some(parent) = node.parent_id else { return Ok(()) };
-    execute!(
-        tx,
-        sqlx::query(REMEMBER_NAME)
-            .bind(node.id)
-            .bind(parent)
-            .bind(&node.name)
-            .bind(node.named_seq)
-            .bind(to_seq)
-    )?;
+    sql::query(REMEMBER_NAME)
+        .bind(node.id)
+        .bind(parent)
+        .bind(&node.name)
+        .bind(node.named_seq)
+        .bind(to_seq)
+        .execute(tx)
+        .await?;
     Ok(())
 }
 
@@ -508,7 +521,7 @@ const SET_LAST_VERSION: &str = "UPDATE nodes SET last_version = $2 WHERE id = $1
 /// # Errors
 /// The catalogue's.
 pub async fn set_last_version(tx: &mut Tx, id: i64, number: i64) -> Result<()> {
-    execute!(tx, sqlx::query(SET_LAST_VERSION).bind(id).bind(number))?;
+    sql::query(SET_LAST_VERSION).bind(id).bind(number).execute(tx).await?;
     Ok(())
 }
 
@@ -519,7 +532,7 @@ const SET_IDENT: &str = "UPDATE nodes SET ino = $2, btime_ns = $3 WHERE id = $1"
 /// # Errors
 /// The catalogue's.
 pub async fn set_ident(tx: &mut Tx, id: i64, ident: Ident) -> Result<()> {
-    execute!(tx, sqlx::query(SET_IDENT).bind(id).bind(ident.ino.cast_signed()).bind(ident.btime_ns))?;
+    sql::query(SET_IDENT).bind(id).bind(ident.ino.cast_signed()).bind(ident.btime_ns).execute(tx).await?;
     Ok(())
 }
 

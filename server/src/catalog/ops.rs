@@ -4,12 +4,12 @@ use holdfast_protocol::ContentHash;
 use uuid::Uuid;
 
 use super::db::Tx;
+use super::sql::{self, row};
 use crate::domain::stat::{Ident, Stat};
 use crate::error::Result;
-use crate::{execute, on};
 
 /// A placement with what it needs to be redone and judged.
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone)]
 pub struct OpRow {
     /// Internal key.
     pub id: i64,
@@ -43,6 +43,28 @@ pub struct OpRow {
     /// Why it is parked.
     pub detail: Option<String>,
 }
+
+row!(OpRow {
+    id,
+    uuid,
+    drive_id,
+    seq,
+    kind,
+    node_id,
+    version_id,
+    path,
+    dst,
+    ino,
+    btime_ns,
+    hash,
+    displaced_version_id,
+    displaced_ino,
+    displaced_btime_ns,
+    displaced_size,
+    displaced_mtime_ns,
+    state,
+    detail,
+});
 
 /// What `stat` should say of the content that an op displaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,27 +149,26 @@ const INSERT: &str = "INSERT INTO ops (uuid, drive_id, seq, kind, node_id, versi
 /// The catalogue's.
 pub async fn insert(tx: &mut Tx, new: &NewOp) -> Result<()> {
     let displaced = new.displaced.map(|(_, stat)| stat);
-    execute!(
-        tx,
-        sqlx::query(INSERT)
-            .bind(new.uuid)
-            .bind(new.drive_id)
-            .bind(new.seq)
-            .bind(new.kind)
-            .bind(new.node_id)
-            .bind(new.version_id)
-            .bind(&new.path)
-            .bind(new.dst.as_deref())
-            .bind(new.ident.ino.cast_signed())
-            .bind(new.ident.btime_ns)
-            .bind(new.hash.as_ref().map(|hash| &hash.as_bytes()[..]))
-            .bind(new.displaced.and_then(|(version, _)| version))
-            .bind(displaced.map(|d| d.ident.ino.cast_signed()))
-            .bind(displaced.map(|d| d.ident.btime_ns))
-            .bind(displaced.map(|d| d.size))
-            .bind(displaced.map(|d| d.mtime_ns))
-            .bind(new.now)
-    )?;
+    sql::query(INSERT)
+        .bind(new.uuid)
+        .bind(new.drive_id)
+        .bind(new.seq)
+        .bind(new.kind)
+        .bind(new.node_id)
+        .bind(new.version_id)
+        .bind(&new.path)
+        .bind(new.dst.as_deref())
+        .bind(new.ident.ino.cast_signed())
+        .bind(new.ident.btime_ns)
+        .bind(new.hash.as_ref().map(|hash| &hash.as_bytes()[..]))
+        .bind(new.displaced.and_then(|(version, _)| version))
+        .bind(displaced.map(|d| d.ident.ino.cast_signed()))
+        .bind(displaced.map(|d| d.ident.btime_ns))
+        .bind(displaced.map(|d| d.size))
+        .bind(displaced.map(|d| d.mtime_ns))
+        .bind(new.now)
+        .execute(tx)
+        .await?;
     if !tx.after.drives.contains(&new.drive_id) {
         tx.after.drives.push(new.drive_id);
     }
@@ -171,7 +192,7 @@ const PENDING: &str = select!("WHERE drive_id = $1 AND seq > $2 AND state = 'pen
 /// # Errors
 /// The catalogue's.
 pub async fn pending(tx: &mut Tx, drive: i64, after: i64, limit: i64) -> Result<Vec<OpRow>> {
-    Ok(on!(tx, |c| sqlx::query_as(PENDING).bind(drive).bind(after).bind(limit).fetch_all(c).await)?)
+    Ok(sql::query(PENDING).bind(drive).bind(after).bind(limit).fetch_all(tx).await?)
 }
 
 const IN_STATE: &str = select!("WHERE drive_id = $1 AND state = $2 AND id > $3 ORDER BY id LIMIT $4");
@@ -181,13 +202,7 @@ const IN_STATE: &str = select!("WHERE drive_id = $1 AND state = $2 AND id > $3 O
 /// # Errors
 /// The catalogue's.
 pub async fn in_state(tx: &mut Tx, drive: i64, state: &str, after: i64, limit: i64) -> Result<Vec<OpRow>> {
-    Ok(on!(tx, |c| sqlx::query_as(IN_STATE)
-        .bind(drive)
-        .bind(state)
-        .bind(after)
-        .bind(limit)
-        .fetch_all(c)
-        .await)?)
+    Ok(sql::query(IN_STATE).bind(drive).bind(state).bind(after).bind(limit).fetch_all(tx).await?)
 }
 
 const PARKED_OF: &str = select!("WHERE node_id = $1 AND state = 'parked' ORDER BY seq");
@@ -197,7 +212,7 @@ const PARKED_OF: &str = select!("WHERE node_id = $1 AND state = 'parked' ORDER B
 /// # Errors
 /// The catalogue's.
 pub async fn parked_of(tx: &mut Tx, node: i64) -> Result<Vec<OpRow>> {
-    Ok(on!(tx, |c| sqlx::query_as(PARKED_OF).bind(node).fetch_all(c).await)?)
+    Ok(sql::query(PARKED_OF).bind(node).fetch_all(tx).await?)
 }
 
 const FIND: &str = select!("WHERE id = $1");
@@ -207,7 +222,7 @@ const FIND: &str = select!("WHERE id = $1");
 /// # Errors
 /// The catalogue's.
 pub async fn find(tx: &mut Tx, id: i64) -> Result<Option<OpRow>> {
-    Ok(on!(tx, |c| sqlx::query_as(FIND).bind(id).fetch_optional(c).await)?)
+    Ok(sql::query(FIND).bind(id).fetch_optional(tx).await?)
 }
 
 const PARKED_ABOUT: &str =
@@ -218,12 +233,12 @@ const PARKED_ABOUT: &str =
 /// # Errors
 /// The catalogue's.
 pub async fn parked_about(tx: &mut Tx, drive: i64, ident: Ident) -> Result<Option<OpRow>> {
-    Ok(on!(tx, |c| sqlx::query_as(PARKED_ABOUT)
+    Ok(sql::query(PARKED_ABOUT)
         .bind(drive)
         .bind(ident.ino.cast_signed())
         .bind(ident.btime_ns)
-        .fetch_optional(c)
-        .await)?)
+        .fetch_optional(tx)
+        .await?)
 }
 
 const DISPLACING: &str = select!(
@@ -235,13 +250,13 @@ const DISPLACING: &str = select!(
 /// # Errors
 /// The catalogue's.
 pub async fn displacing(tx: &mut Tx, drive: i64, after: i64, ident: Ident) -> Result<Option<OpRow>> {
-    Ok(on!(tx, |c| sqlx::query_as(DISPLACING)
+    Ok(sql::query(DISPLACING)
         .bind(drive)
         .bind(after)
         .bind(ident.ino.cast_signed())
         .bind(ident.btime_ns)
-        .fetch_optional(c)
-        .await)?)
+        .fetch_optional(tx)
+        .await?)
 }
 
 const ANY_PENDING: &str =
@@ -252,8 +267,7 @@ const ANY_PENDING: &str =
 /// # Errors
 /// The catalogue's.
 pub async fn any_pending(tx: &mut Tx, drive: i64, seq: i64) -> Result<bool> {
-    let found: Option<i32> =
-        on!(tx, |c| sqlx::query_scalar(ANY_PENDING).bind(drive).bind(seq).fetch_optional(c).await)?;
+    let found: Option<i32> = sql::query(ANY_PENDING).bind(drive).bind(seq).fetch_optional(tx).await?;
     Ok(found.is_some())
 }
 
@@ -264,7 +278,7 @@ const SET_STATE: &str = "UPDATE ops SET state = $2, detail = $3 WHERE id = $1";
 /// # Errors
 /// The catalogue's.
 pub async fn set_state(tx: &mut Tx, id: i64, state: &'static str, detail: Option<&str>) -> Result<()> {
-    execute!(tx, sqlx::query(SET_STATE).bind(id).bind(state).bind(detail))?;
+    sql::query(SET_STATE).bind(id).bind(state).bind(detail).execute(tx).await?;
     Ok(())
 }
 
@@ -280,7 +294,7 @@ const DROP_DONE: &str = "DELETE FROM ops WHERE drive_id = $1 AND seq <= $2 AND s
 /// The catalogue's.
 pub async fn settle(tx: &mut Tx, drive: i64, seq: i64) -> Result<()> {
     for sql in [SETTLE_NODES, SETTLE_OPS, DROP_DONE] {
-        execute!(tx, sqlx::query(sql).bind(drive).bind(seq))?;
+        sql::query(sql).bind(drive).bind(seq).execute(tx).await?;
     }
     Ok(())
 }
@@ -292,7 +306,7 @@ const DELETE: &str = "DELETE FROM ops WHERE id = $1";
 /// # Errors
 /// The catalogue's.
 pub async fn delete(tx: &mut Tx, id: i64) -> Result<()> {
-    execute!(tx, sqlx::query(DELETE).bind(id))?;
+    sql::query(DELETE).bind(id).execute(tx).await?;
     Ok(())
 }
 
@@ -303,7 +317,7 @@ const SET_DETAIL: &str = "UPDATE ops SET detail = $2 WHERE id = $1";
 /// # Errors
 /// The catalogue's.
 pub async fn set_detail(tx: &mut Tx, id: i64, detail: &str) -> Result<()> {
-    execute!(tx, sqlx::query(SET_DETAIL).bind(id).bind(detail))?;
+    sql::query(SET_DETAIL).bind(id).bind(detail).execute(tx).await?;
     Ok(())
 }
 
@@ -314,10 +328,12 @@ const SET_IDENT_OF_NODE: &str = "UPDATE ops SET ino = $2, btime_ns = $3 WHERE no
 /// # Errors
 /// The catalogue's.
 pub async fn set_ident_of_node(tx: &mut Tx, node: i64, ident: Ident) -> Result<()> {
-    execute!(
-        tx,
-        sqlx::query(SET_IDENT_OF_NODE).bind(node).bind(ident.ino.cast_signed()).bind(ident.btime_ns)
-    )?;
+    sql::query(SET_IDENT_OF_NODE)
+        .bind(node)
+        .bind(ident.ino.cast_signed())
+        .bind(ident.btime_ns)
+        .execute(tx)
+        .await?;
     Ok(())
 }
 
@@ -330,16 +346,15 @@ const SET_DISPLACED: &str = "UPDATE ops SET displaced_version_id = $2, displaced
 /// The catalogue's.
 pub async fn set_displaced(tx: &mut Tx, id: i64, displaced: Option<(Option<i64>, Displaced)>) -> Result<()> {
     let stat = displaced.map(|(_, stat)| stat);
-    execute!(
-        tx,
-        sqlx::query(SET_DISPLACED)
-            .bind(id)
-            .bind(displaced.and_then(|(version, _)| version))
-            .bind(stat.map(|d| d.ident.ino.cast_signed()))
-            .bind(stat.map(|d| d.ident.btime_ns))
-            .bind(stat.map(|d| d.size))
-            .bind(stat.map(|d| d.mtime_ns))
-    )?;
+    sql::query(SET_DISPLACED)
+        .bind(id)
+        .bind(displaced.and_then(|(version, _)| version))
+        .bind(stat.map(|d| d.ident.ino.cast_signed()))
+        .bind(stat.map(|d| d.ident.btime_ns))
+        .bind(stat.map(|d| d.size))
+        .bind(stat.map(|d| d.mtime_ns))
+        .execute(tx)
+        .await?;
     Ok(())
 }
 
@@ -351,10 +366,13 @@ const BECOME_DELETION: &str = "UPDATE ops SET kind = 'del', version_id = NULL, p
 /// # Errors
 /// The catalogue's.
 pub async fn become_deletion(tx: &mut Tx, id: i64, path: &str, ident: Ident) -> Result<()> {
-    execute!(
-        tx,
-        sqlx::query(BECOME_DELETION).bind(id).bind(path).bind(ident.ino.cast_signed()).bind(ident.btime_ns)
-    )?;
+    sql::query(BECOME_DELETION)
+        .bind(id)
+        .bind(path)
+        .bind(ident.ino.cast_signed())
+        .bind(ident.btime_ns)
+        .execute(tx)
+        .await?;
     Ok(())
 }
 
@@ -365,12 +383,12 @@ const SET_PATH: &str = "UPDATE ops SET path = $2 WHERE id = $1";
 /// # Errors
 /// The catalogue's.
 pub async fn set_path(tx: &mut Tx, id: i64, path: &str) -> Result<()> {
-    execute!(tx, sqlx::query(SET_PATH).bind(id).bind(path))?;
+    sql::query(SET_PATH).bind(id).bind(path).execute(tx).await?;
     Ok(())
 }
 
-const GO_ALONG: &str = "UPDATE ops SET path = $3 || substr(path, $4) WHERE drive_id = $1 AND state = 'parked' \
-     AND kind IN ('del', 'mv', 'mvover') AND substr(path, 1, $5) = $2";
+const GO_ALONG: &str = "UPDATE ops SET path = $3 || substr(path, CAST($4 AS INTEGER)) WHERE drive_id = $1 AND state = 'parked' \
+     AND kind IN ('del', 'mv', 'mvover') AND substr(path, 1, CAST($4 AS INTEGER)) = $2";
 
 /// Says that what lies beneath a folder goes along with it, also what parked placements are about.
 ///
@@ -379,8 +397,8 @@ const GO_ALONG: &str = "UPDATE ops SET path = $3 || substr(path, $4) WHERE drive
 pub async fn go_along(tx: &mut Tx, drive: i64, from: &str, to: &str) -> Result<()> {
     // Both engines count characters.
     let beneath = format!("{from}/");
-    let length = i32::try_from(beneath.chars().count()).unwrap_or(i32::MAX);
-    execute!(tx, sqlx::query(GO_ALONG).bind(drive).bind(beneath).bind(to).bind(length).bind(length))?;
+    let length = i64::try_from(beneath.chars().count()).unwrap_or(i64::MAX);
+    sql::query(GO_ALONG).bind(drive).bind(beneath).bind(to).bind(length).execute(tx).await?;
     Ok(())
 }
 

@@ -1,11 +1,11 @@
 //! WebDAV's dead properties (RFC 4918, section 4): what clients set on a node and the server only keeps.
 
 use super::db::Tx;
+use super::sql::{self, row};
 use crate::error::Result;
-use crate::{execute, on};
 
 /// A property of a node.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Property {
     /// Internal key of the node.
     pub node_id: i64,
@@ -17,6 +17,8 @@ pub struct Property {
     pub value: String,
 }
 
+row!(Property { node_id, namespace, name, value });
+
 const OF_NODE: &str =
     "SELECT node_id, namespace, name, value FROM dav_properties WHERE node_id = $1 ORDER BY namespace, name";
 
@@ -25,7 +27,7 @@ const OF_NODE: &str =
 /// # Errors
 /// The catalogue's.
 pub async fn of_node(tx: &mut Tx, node: i64) -> Result<Vec<Property>> {
-    Ok(on!(tx, |c| sqlx::query_as(OF_NODE).bind(node).fetch_all(c).await)?)
+    Ok(sql::query(OF_NODE).bind(node).fetch_all(tx).await?)
 }
 
 const OF_CHILDREN: &str = "SELECT p.node_id, p.namespace, p.name, p.value FROM dav_properties p JOIN nodes n ON n.id = p.node_id \
@@ -36,7 +38,7 @@ const OF_CHILDREN: &str = "SELECT p.node_id, p.namespace, p.name, p.value FROM d
 /// # Errors
 /// The catalogue's.
 pub async fn of_children(tx: &mut Tx, folder: i64, after: &str, up_to: &str) -> Result<Vec<Property>> {
-    Ok(on!(tx, |c| sqlx::query_as(OF_CHILDREN).bind(folder).bind(after).bind(up_to).fetch_all(c).await)?)
+    Ok(sql::query(OF_CHILDREN).bind(folder).bind(after).bind(up_to).fetch_all(tx).await?)
 }
 
 const SET: &str = "INSERT INTO dav_properties (node_id, namespace, name, value) VALUES ($1, $2, $3, $4) \
@@ -47,7 +49,7 @@ const SET: &str = "INSERT INTO dav_properties (node_id, namespace, name, value) 
 /// # Errors
 /// The catalogue's.
 pub async fn set(tx: &mut Tx, node: i64, namespace: &str, name: &str, value: &str) -> Result<()> {
-    execute!(tx, sqlx::query(SET).bind(node).bind(namespace).bind(name).bind(value))?;
+    sql::query(SET).bind(node).bind(namespace).bind(name).bind(value).execute(tx).await?;
     Ok(())
 }
 
@@ -58,7 +60,7 @@ const REMOVE: &str = "DELETE FROM dav_properties WHERE node_id = $1 AND namespac
 /// # Errors
 /// The catalogue's.
 pub async fn remove(tx: &mut Tx, node: i64, namespace: &str, name: &str) -> Result<()> {
-    execute!(tx, sqlx::query(REMOVE).bind(node).bind(namespace).bind(name))?;
+    sql::query(REMOVE).bind(node).bind(namespace).bind(name).execute(tx).await?;
     Ok(())
 }
 
@@ -69,7 +71,7 @@ const CLEAR: &str = "DELETE FROM dav_properties WHERE node_id = $1";
 /// # Errors
 /// The catalogue's.
 pub async fn clear(tx: &mut Tx, node: i64) -> Result<()> {
-    execute!(tx, sqlx::query(CLEAR).bind(node))?;
+    sql::query(CLEAR).bind(node).execute(tx).await?;
     Ok(())
 }
 
@@ -83,7 +85,7 @@ const COPY: &str = "INSERT INTO dav_properties (node_id, namespace, name, value)
 pub async fn copy(tx: &mut Tx, from: i64, to: i64) -> Result<()> {
     if from != to {
         clear(tx, to).await?;
-        execute!(tx, sqlx::query(COPY).bind(from).bind(to))?;
+        sql::query(COPY).bind(from).bind(to).execute(tx).await?;
     }
     Ok(())
 }
@@ -96,7 +98,7 @@ const SIZE: &str =
 /// # Errors
 /// The catalogue's.
 pub async fn size(tx: &mut Tx, node: i64) -> Result<(i64, i64)> {
-    Ok(on!(tx, |c| sqlx::query_as(SIZE).bind(node).fetch_one(c).await)?)
+    Ok(sql::query(SIZE).bind(node).fetch_one(tx).await?)
 }
 
 /// Every SQL text of this file, to be prepared on both engines.

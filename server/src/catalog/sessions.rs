@@ -3,10 +3,10 @@
 use uuid::Uuid;
 
 use super::db::Tx;
+use super::sql::{self, row};
 use super::users::role;
 use crate::domain::accounts::Role;
 use crate::error::{Error, Result};
-use crate::{execute, on};
 
 /// Who a credential stands for, as the catalogue knows it now.
 #[derive(Debug, Clone)]
@@ -43,7 +43,6 @@ pub struct BoundDevice {
 }
 
 /// The row behind an [`Identity`]; also that of an app password.
-#[derive(sqlx::FromRow)]
 pub(super) struct IdentityRow {
     credential_id: i64,
     credential: Uuid,
@@ -57,6 +56,20 @@ pub(super) struct IdentityRow {
     device_id: Option<String>,
     device_name: Option<String>,
 }
+
+row!(IdentityRow {
+    credential_id,
+    credential,
+    last_used_at,
+    user_id,
+    user_uuid,
+    username,
+    role,
+    device_key,
+    device_uuid,
+    device_id,
+    device_name,
+});
 
 impl TryFrom<IdentityRow> for Identity {
     type Error = Error;
@@ -82,7 +95,7 @@ impl TryFrom<IdentityRow> for Identity {
 }
 
 /// A login as its owner sees it.
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone)]
 pub struct Session {
     /// Its key inside the catalogue.
     pub id: i64,
@@ -101,6 +114,8 @@ pub struct Session {
     /// When it ends, in microseconds since 1970.
     pub expires_at: i64,
 }
+
+row!(Session { id, uuid, generation, user_agent, device_id, created_at, last_used_at, expires_at });
 
 /// A login to be made.
 #[derive(Debug, Clone)]
@@ -146,17 +161,17 @@ const DROP_MANY: &str = "DELETE FROM sessions WHERE user_id = $1 AND id NOT IN (
 /// The catalogue's.
 pub async fn insert(tx: &mut Tx, new: NewSession, forget_before: i64, most: i64) -> Result<Uuid> {
     tx.after.accounts = true;
-    execute!(tx, sqlx::query(DROP_MANY).bind(new.user_id).bind(most - 1))?;
-    execute!(tx, sqlx::query(DROP_OLD).bind(new.user_id).bind(forget_before))?;
-    Ok(on!(tx, |c| sqlx::query_scalar(INSERT)
+    sql::query(DROP_MANY).bind(new.user_id).bind(most - 1).execute(tx).await?;
+    sql::query(DROP_OLD).bind(new.user_id).bind(forget_before).execute(tx).await?;
+    Ok(sql::query(INSERT)
         .bind(Uuid::new_v4())
         .bind(new.user_id)
         .bind(new.device_id)
         .bind(new.user_agent.as_deref())
         .bind(new.at)
         .bind(new.expires_at)
-        .fetch_one(c)
-        .await)?)
+        .fetch_one(tx)
+        .await?)
 }
 
 /// Who a session stands for, if it still counts.
@@ -164,8 +179,7 @@ pub async fn insert(tx: &mut Tx, new: NewSession, forget_before: i64, most: i64)
 /// # Errors
 /// The catalogue's.
 pub async fn identity(tx: &mut Tx, session: Uuid, now: i64) -> Result<Option<Identity>> {
-    let row: Option<IdentityRow> =
-        on!(tx, |c| sqlx::query_as(IDENTITY).bind(session).bind(now).fetch_optional(c).await)?;
+    let row: Option<IdentityRow> = sql::query(IDENTITY).bind(session).bind(now).fetch_optional(tx).await?;
     row.map(Identity::try_from).transpose()
 }
 
@@ -181,13 +195,13 @@ pub async fn rotate(
     expires_at: i64,
 ) -> Result<Option<i64>> {
     tx.after.accounts = true;
-    Ok(on!(tx, |c| sqlx::query_scalar(ROTATE)
+    Ok(sql::query(ROTATE)
         .bind(session)
         .bind(generation)
         .bind(now)
         .bind(expires_at)
-        .fetch_optional(c)
-        .await)?)
+        .fetch_optional(tx)
+        .await?)
 }
 
 /// A user's logins after an internal id that still count.
@@ -195,13 +209,7 @@ pub async fn rotate(
 /// # Errors
 /// The catalogue's.
 pub async fn of_user(tx: &mut Tx, user_id: i64, after: i64, now: i64, limit: i64) -> Result<Vec<Session>> {
-    Ok(on!(tx, |c| sqlx::query_as(OF_USER)
-        .bind(user_id)
-        .bind(after)
-        .bind(now)
-        .bind(limit)
-        .fetch_all(c)
-        .await)?)
+    Ok(sql::query(OF_USER).bind(user_id).bind(after).bind(now).bind(limit).fetch_all(tx).await?)
 }
 
 /// Ends one login of a user; says whether there was one to end.
@@ -210,7 +218,7 @@ pub async fn of_user(tx: &mut Tx, user_id: i64, after: i64, now: i64, limit: i64
 /// The catalogue's.
 pub async fn revoke(tx: &mut Tx, session: Uuid, user_id: i64, at: i64) -> Result<bool> {
     tx.after.accounts = true;
-    let ended = execute!(tx, sqlx::query(REVOKE).bind(session).bind(user_id).bind(at))?;
+    let ended = sql::query(REVOKE).bind(session).bind(user_id).bind(at).execute(tx).await?;
     Ok(ended > 0)
 }
 
@@ -222,7 +230,7 @@ pub async fn revoke_all(tx: &mut Tx, user_id: i64, but: Option<Uuid>, at: i64) -
     tx.after.accounts = true;
     // The nil UUID names no session: none is spared.
     let but = but.unwrap_or(Uuid::nil());
-    execute!(tx, sqlx::query(REVOKE_ALL).bind(user_id).bind(at).bind(but))?;
+    sql::query(REVOKE_ALL).bind(user_id).bind(at).bind(but).execute(tx).await?;
     Ok(())
 }
 

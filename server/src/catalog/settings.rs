@@ -1,8 +1,8 @@
 //! Facts about this catalogue itself.
 
 use super::db::Tx;
+use super::sql;
 use crate::error::Result;
-use crate::{execute, on};
 
 const GET: &str = "SELECT value FROM settings WHERE key = $1";
 const SET_ONCE: &str = "INSERT INTO settings (key, value) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING";
@@ -12,7 +12,7 @@ const SET_ONCE: &str = "INSERT INTO settings (key, value) VALUES ($1, $2) ON CON
 /// # Errors
 /// The catalogue's.
 pub async fn get(tx: &mut Tx, key: &str) -> Result<Option<String>> {
-    Ok(on!(tx, |c| sqlx::query_scalar(GET).bind(key).fetch_optional(c).await)?)
+    Ok(sql::query(GET).bind(key).fetch_optional(tx).await?)
 }
 
 /// A fact; the first who says it is right for ever. Returns what holds.
@@ -20,7 +20,7 @@ pub async fn get(tx: &mut Tx, key: &str) -> Result<Option<String>> {
 /// # Errors
 /// The catalogue's.
 pub async fn get_or_set(tx: &mut Tx, key: &str, value: &str) -> Result<String> {
-    execute!(tx, sqlx::query(SET_ONCE).bind(key).bind(value))?;
+    sql::query(SET_ONCE).bind(key).bind(value).execute(tx).await?;
     Ok(get(tx, key).await?.unwrap_or_else(|| value.to_owned()))
 }
 

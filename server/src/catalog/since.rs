@@ -3,14 +3,13 @@
 
 use super::db::Tx;
 use super::members::Member;
+use super::sql::{self, row};
 use crate::error::Result;
-use crate::on;
 
 /// A file or folder, live or dead, with when and what it was.
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone)]
 pub struct Changed {
     /// What a listing tells of it.
-    #[sqlx(flatten)]
     pub member: Member,
     /// Internal key of the folder it is in, or was in when it was deleted.
     pub parent_id: i64,
@@ -20,6 +19,8 @@ pub struct Changed {
     /// Since when it has this parent and name.
     pub named_seq: i64,
 }
+
+row!(Changed [member: Member] { parent_id, state, seq, named_seq });
 
 impl Changed {
     /// Whether it is itself dead; folders above are not looked at.
@@ -46,13 +47,7 @@ const CHANGED: &str = select!(
 /// # Errors
 /// The catalogue's.
 pub async fn changed(tx: &mut Tx, drive: i64, after: i64, up_to: i64, limit: i64) -> Result<Vec<Changed>> {
-    Ok(on!(tx, |c| sqlx::query_as(CHANGED)
-        .bind(drive)
-        .bind(after)
-        .bind(up_to)
-        .bind(limit)
-        .fetch_all(c)
-        .await)?)
+    Ok(sql::query(CHANGED).bind(drive).bind(after).bind(up_to).bind(limit).fetch_all(tx).await?)
 }
 
 const MEMBERS: &str =
@@ -63,7 +58,7 @@ const MEMBERS: &str =
 /// # Errors
 /// The catalogue's.
 pub async fn members(tx: &mut Tx, folder: i64, after: &str, limit: i64) -> Result<Vec<Changed>> {
-    Ok(on!(tx, |c| sqlx::query_as(MEMBERS).bind(folder).bind(after).bind(limit).fetch_all(c).await)?)
+    Ok(sql::query(MEMBERS).bind(folder).bind(after).bind(limit).fetch_all(tx).await?)
 }
 
 const UNCHANGED: &str = select!("WHERE parent_id = $1 AND state <> 'dead' AND seq <= $2 ORDER BY name");
@@ -73,7 +68,7 @@ const UNCHANGED: &str = select!("WHERE parent_id = $1 AND state <> 'dead' AND se
 /// # Errors
 /// The catalogue's.
 pub async fn unchanged(tx: &mut Tx, folder: i64, since: i64) -> Result<Vec<Changed>> {
-    Ok(on!(tx, |c| sqlx::query_as(UNCHANGED).bind(folder).bind(since).fetch_all(c).await)?)
+    Ok(sql::query(UNCHANGED).bind(folder).bind(since).fetch_all(tx).await?)
 }
 
 const NAME_AT: &str = "SELECT parent_id, name FROM node_names WHERE node_id = $1 AND from_seq <= $2 AND to_seq > $2 \
@@ -84,7 +79,7 @@ const NAME_AT: &str = "SELECT parent_id, name FROM node_names WHERE node_id = $1
 /// # Errors
 /// The catalogue's.
 pub async fn name_at(tx: &mut Tx, node: i64, seq: i64) -> Result<Option<(i64, String)>> {
-    Ok(on!(tx, |c| sqlx::query_as(NAME_AT).bind(node).bind(seq).fetch_optional(c).await)?)
+    Ok(sql::query(NAME_AT).bind(node).bind(seq).fetch_optional(tx).await?)
 }
 
 const SEQ_OF: &str = "SELECT seq FROM changes WHERE drive_id = $1 AND uuid = $2";
@@ -94,7 +89,7 @@ const SEQ_OF: &str = "SELECT seq FROM changes WHERE drive_id = $1 AND uuid = $2"
 /// # Errors
 /// The catalogue's.
 pub async fn seq_of(tx: &mut Tx, drive: i64, change: uuid::Uuid) -> Result<Option<i64>> {
-    Ok(on!(tx, |c| sqlx::query_scalar(SEQ_OF).bind(drive).bind(change).fetch_optional(c).await)?)
+    Ok(sql::query(SEQ_OF).bind(drive).bind(change).fetch_optional(tx).await?)
 }
 
 /// Every SQL text of this file, to be prepared on both engines.

@@ -3,8 +3,8 @@
 use uuid::Uuid;
 
 use super::db::Tx;
+use super::sql;
 use crate::error::Result;
-use crate::{execute, on};
 
 const CLEAR: &str = "UPDATE nodes SET slot = NULL WHERE slot = $1";
 
@@ -13,7 +13,7 @@ const CLEAR: &str = "UPDATE nodes SET slot = NULL WHERE slot = $1";
 /// # Errors
 /// The catalogue's.
 pub async fn clear(tx: &mut Tx, slot: Uuid) -> Result<()> {
-    execute!(tx, sqlx::query(CLEAR).bind(slot))?;
+    sql::query(CLEAR).bind(slot).execute(tx).await?;
     Ok(())
 }
 
@@ -24,7 +24,7 @@ const REPLACE: &str = "UPDATE nodes SET slot = $2 WHERE slot = $1";
 /// # Errors
 /// The catalogue's.
 pub async fn replace(tx: &mut Tx, old: Uuid, new: Uuid) -> Result<()> {
-    execute!(tx, sqlx::query(REPLACE).bind(old).bind(new))?;
+    sql::query(REPLACE).bind(old).bind(new).execute(tx).await?;
     Ok(())
 }
 
@@ -35,7 +35,7 @@ const FOLDER_IN: &str = "SELECT id FROM nodes WHERE drive_id = $1 AND slot = $2 
 /// # Errors
 /// The catalogue's.
 pub async fn folder_in(tx: &mut Tx, drive: i64, slot: Uuid) -> Result<Option<i64>> {
-    Ok(on!(tx, |c| sqlx::query_scalar(FOLDER_IN).bind(drive).bind(slot).fetch_optional(c).await)?)
+    Ok(sql::query(FOLDER_IN).bind(drive).bind(slot).fetch_optional(tx).await?)
 }
 
 /// Every SQL text of this file, to be prepared on both engines.

@@ -1,11 +1,11 @@
 //! SHA-1 and MD5 of versions: kept where a client sent or asked for them.
 
 use super::db::Tx;
+use super::sql::{self, row};
 use crate::error::Result;
-use crate::{execute, on};
 
 /// The checksums of a file's current version, as far as they are known of it or of another version with its content.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summed {
     /// Internal key of the file.
     pub node_id: i64,
@@ -16,6 +16,8 @@ pub struct Summed {
     /// MD5.
     pub md5: Option<Vec<u8>>,
 }
+
+row!(Summed { node_id, version_id, sha1, md5 });
 
 macro_rules! select {
     ($rest:literal) => {
@@ -38,7 +40,7 @@ const OF_NODE: &str = select!("WHERE n.id = $1");
 /// # Errors
 /// The catalogue's.
 pub async fn of_node(tx: &mut Tx, node: i64) -> Result<Option<Summed>> {
-    Ok(on!(tx, |c| sqlx::query_as(OF_NODE).bind(node).fetch_optional(c).await)?)
+    Ok(sql::query(OF_NODE).bind(node).fetch_optional(tx).await?)
 }
 
 const OF_CHILDREN: &str =
@@ -49,7 +51,7 @@ const OF_CHILDREN: &str =
 /// # Errors
 /// The catalogue's.
 pub async fn of_children(tx: &mut Tx, folder: i64, after: &str, up_to: &str) -> Result<Vec<Summed>> {
-    Ok(on!(tx, |c| sqlx::query_as(OF_CHILDREN).bind(folder).bind(after).bind(up_to).fetch_all(c).await)?)
+    Ok(sql::query(OF_CHILDREN).bind(folder).bind(after).bind(up_to).fetch_all(tx).await?)
 }
 
 const SET: &str = "UPDATE file_versions SET sha1 = $2, md5 = $3 WHERE id = $1";
@@ -59,7 +61,7 @@ const SET: &str = "UPDATE file_versions SET sha1 = $2, md5 = $3 WHERE id = $1";
 /// # Errors
 /// The catalogue's.
 pub async fn set(tx: &mut Tx, version: i64, sha1: &[u8], md5: &[u8]) -> Result<()> {
-    execute!(tx, sqlx::query(SET).bind(version).bind(sha1).bind(md5))?;
+    sql::query(SET).bind(version).bind(sha1).bind(md5).execute(tx).await?;
     Ok(())
 }
 

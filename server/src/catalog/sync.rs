@@ -3,22 +3,18 @@
 
 use std::collections::HashMap;
 
-use futures_util::TryStreamExt as _;
 use holdfast_protocol::manifest::Claim;
 use holdfast_protocol::path_map::{Full, PathMapBuilder};
 use holdfast_protocol::{ContentHash, PathMap, Value};
-use sqlx::QueryBuilder;
 
 use super::agreements::Stored;
 use super::db::Tx;
+use super::sql::{self, Builder, row};
 use crate::domain::reconcile::{Agreed, Row, Rows, ServerNode, ServerNodes};
 use crate::error::{Error, Kind, Result};
-use crate::on;
 
 /// Rows that one statement carries: with seven values each well below both engines' limits.
 pub(super) const STATEMENT: usize = 2000;
-/// Rows after which a long stream lets others run.
-const BREATH: usize = 512;
 
 /// Too many paths to be held at once (promise P7).
 pub fn too_many(_: Full) -> Error {
@@ -30,7 +26,6 @@ struct Folder {
     seq: i64,
 }
 
-#[derive(sqlx::FromRow)]
 struct FolderRow {
     id: i64,
     parent_id: Option<i64>,
@@ -39,7 +34,8 @@ struct FolderRow {
     seq: i64,
 }
 
-#[derive(sqlx::FromRow)]
+row!(FolderRow { id, parent_id, name, mtime_ns, seq });
+
 struct FileRow {
     id: i64,
     parent_id: i64,
@@ -49,6 +45,8 @@ struct FileRow {
     mtime_ns: i64,
     seq: i64,
 }
+
+row!(FileRow { id, parent_id, name, hash, size, mtime_ns, seq });
 
 const FOLDERS: &str = "SELECT id, parent_id, name, mtime_ns, seq FROM nodes WHERE drive_id = $1 AND kind = 'folder' AND state <> 'dead'";
 const FILES: &str = "SELECT id, parent_id, name, hash, size, mtime_ns, seq FROM nodes \
@@ -63,16 +61,11 @@ pub async fn nodes(tx: &mut Tx, drive: i64) -> Result<ServerNodes> {
     let mut found = PathMapBuilder::new();
     let folders = folders(tx, drive, &mut found).await?;
     let mut path = String::new();
-    on!(tx, |c| {
-        let mut files = sqlx::query_as::<_, FileRow>(FILES).bind(drive).fetch(c);
-        let mut read = 0_usize;
-        while let Some(file) = files.try_next().await? {
-            read += 1;
-            if read.is_multiple_of(BREATH) {
-                tokio::task::yield_now().await;
-            }
+    let files = sql::query(FILES).bind(drive);
+    files
+        .for_each(tx, |file: FileRow| {
             // What is beneath a dead folder finds none.
-            let Some(folder) = folders.get(&file.parent_id) else { continue };
+            let Some(folder) = folders.get(&file.parent_id) else { return Ok(()) };
             join(&mut path, &folder.path, &file.name);
             let node = ServerNode {
                 id: file.id,
@@ -82,9 +75,9 @@ pub async fn nodes(tx: &mut Tx, drive: i64) -> Result<ServerNodes> {
                 modified_at_ns: file.mtime_ns,
                 version: 0,
             };
-            found.push(&path, node).map_err(too_many)?;
-        }
-    });
+            found.push(&path, node).map_err(too_many)
+        })
+        .await?;
     // A folder has each name once: two live nodes with one path cannot be.
     found.finish().map_err(Error::internal)
 }
@@ -95,7 +88,7 @@ async fn folders(
     drive: i64,
     found: &mut PathMapBuilder<ServerNode>,
 ) -> Result<HashMap<i64, Folder>> {
-    let rows: Vec<FolderRow> = on!(tx, |c| sqlx::query_as(FOLDERS).bind(drive).fetch_all(c).await)?;
+    let rows: Vec<FolderRow> = sql::query(FOLDERS).bind(drive).fetch_all(tx).await?;
     let mut within: HashMap<i64, Vec<FolderRow>> = HashMap::new();
     let mut left = Vec::new();
     for row in rows {
@@ -135,7 +128,6 @@ fn join(path: &mut String, folder: &str, name: &str) {
     path.push_str(name);
 }
 
-#[derive(sqlx::FromRow)]
 struct MetadataRow {
     path: String,
     claim: Option<Vec<u8>>,
@@ -143,6 +135,8 @@ struct MetadataRow {
     agreed_seq: Option<i64>,
     forced: Option<Vec<u8>>,
 }
+
+row!(MetadataRow { path, claim, agreed, agreed_seq, forced });
 
 const ROWS: &str = "SELECT path, claim, agreed, agreed_seq, forced FROM sync_metadata WHERE sync_state_id = $1 ORDER BY path";
 
@@ -153,17 +147,13 @@ const ROWS: &str = "SELECT path, claim, agreed, agreed_seq, forced FROM sync_met
 pub async fn rows(tx: &mut Tx, state: i64, nodes: &ServerNodes) -> Result<Rows> {
     let mut found = PathMapBuilder::new();
     let mut nodes = nodes.iter().peekable();
-    on!(tx, |c| {
-        let mut rows = sqlx::query_as::<_, MetadataRow>(ROWS).bind(state).fetch(c);
-        while let Some(row) = rows.try_next().await? {
-            if found.len().is_multiple_of(BREATH) {
-                tokio::task::yield_now().await;
-            }
-            while nodes.next_if(|(path, _)| *path < row.path.as_str()).is_some() {}
-            let node = nodes.peek().filter(|(path, _)| *path == row.path).map(|(_, node)| *node);
-            found.push(&row.path, parsed(&row, node)).map_err(too_many)?;
-        }
-    });
+    let rows = sql::query(ROWS).bind(state);
+    rows.for_each(tx, |row: MetadataRow| {
+        while nodes.next_if(|(path, _)| *path < row.path.as_str()).is_some() {}
+        let node = nodes.peek().filter(|(path, _)| *path == row.path).map(|(_, node)| *node);
+        found.push(&row.path, parsed(&row, node)).map_err(too_many)
+    })
+    .await?;
     // The path is part of the primary key.
     found.finish().map_err(Error::internal)
 }
@@ -187,8 +177,7 @@ const ROW: &str = "SELECT path, claim, agreed, agreed_seq, forced FROM sync_meta
 /// # Errors
 /// The catalogue's.
 pub async fn row_at(tx: &mut Tx, state: i64, path: &str, node: Option<&ServerNode>) -> Result<Option<Row>> {
-    let row: Option<MetadataRow> =
-        on!(tx, |c| sqlx::query_as(ROW).bind(state).bind(path).fetch_optional(c).await)?;
+    let row: Option<MetadataRow> = sql::query(ROW).bind(state).bind(path).fetch_optional(tx).await?;
     Ok(row.map(|row| parsed(&row, node)))
 }
 
@@ -224,26 +213,26 @@ async fn upsert(tx: &mut Tx, state: i64, rows: &[(&str, &Row)]) -> Result<()> {
     if rows.is_empty() {
         return Ok(());
     }
-    on!(tx, |c| {
-        let mut query = QueryBuilder::new(
-            "INSERT INTO sync_metadata (sync_state_id, path, claim, agreed, agreed_seq, forced) ",
-        );
-        query.push_values(rows, |mut values, (path, row)| {
-            let agreed = row.agreed.map(Stored::from);
-            values
-                .push_bind(state)
-                .push_bind(*path)
-                .push_bind(row.claimed.and_then(Stored::of_claim).map(Stored::bytes))
-                .push_bind(agreed.map(Stored::bytes))
-                .push_bind(agreed.and((row.agreed_seq != 0).then_some(row.agreed_seq)))
-                .push_bind(row.forced.as_ref().map(|hash| hash.as_bytes().to_vec()));
-        });
-        query.push(
-            " ON CONFLICT (sync_state_id, path) DO UPDATE SET claim = excluded.claim, agreed = excluded.agreed, \
-             agreed_seq = excluded.agreed_seq, forced = excluded.forced",
-        );
-        query.build().execute(c).await.map(drop)
-    })?;
+    let mut query = Builder::new(
+        tx.engine_name(),
+        "INSERT INTO sync_metadata (sync_state_id, path, claim, agreed, agreed_seq, forced) ",
+    );
+    query.rows(rows.iter().map(|(path, row)| {
+        let agreed = row.agreed.map(Stored::from);
+        [
+            state.into(),
+            (*path).into(),
+            row.claimed.and_then(Stored::of_claim).map(Stored::bytes).into(),
+            agreed.map(Stored::bytes).into(),
+            agreed.and((row.agreed_seq != 0).then_some(row.agreed_seq)).into(),
+            row.forced.as_ref().map(|hash| &hash.as_bytes()[..]).into(),
+        ]
+    }));
+    query.push(
+        " ON CONFLICT (sync_state_id, path) DO UPDATE SET claim = excluded.claim, agreed = excluded.agreed, \
+         agreed_seq = excluded.agreed_seq, forced = excluded.forced",
+    );
+    query.build().execute(tx).await?;
     Ok(())
 }
 
@@ -251,16 +240,9 @@ async fn remove(tx: &mut Tx, state: i64, paths: &[&str]) -> Result<()> {
     if paths.is_empty() {
         return Ok(());
     }
-    on!(tx, |c| {
-        let mut query = QueryBuilder::new("DELETE FROM sync_metadata WHERE sync_state_id = ");
-        query.push_bind(state).push(" AND path IN (");
-        let mut list = query.separated(", ");
-        for path in paths {
-            list.push_bind(*path);
-        }
-        query.push(")");
-        query.build().execute(c).await.map(drop)
-    })?;
+    let mut query = Builder::new(tx.engine_name(), "DELETE FROM sync_metadata WHERE sync_state_id = ");
+    query.bind(state).push(" AND path IN (").list(paths.iter().copied()).push(")");
+    query.build().execute(tx).await?;
     Ok(())
 }
 
@@ -271,18 +253,13 @@ async fn remove(tx: &mut Tx, state: i64, paths: &[&str]) -> Result<()> {
 pub async fn version_numbers(tx: &mut Tx, files: &[i64]) -> Result<HashMap<i64, i64>> {
     let mut numbers = HashMap::with_capacity(files.len());
     for files in files.chunks(STATEMENT) {
-        let found: Vec<(i64, i64)> = on!(tx, |c| {
-            let mut query = QueryBuilder::new(
-                "SELECT n.id, v.n FROM nodes n JOIN file_versions v ON v.id = n.current_version_id \
-                 WHERE v.n IS NOT NULL AND n.id IN (",
-            );
-            let mut list = query.separated(", ");
-            for file in files {
-                list.push_bind(*file);
-            }
-            query.push(")");
-            query.build_query_as().fetch_all(c).await
-        })?;
+        let mut query = Builder::new(
+            tx.engine_name(),
+            "SELECT n.id, v.n FROM nodes n JOIN file_versions v ON v.id = n.current_version_id \
+             WHERE v.n IS NOT NULL AND n.id IN (",
+        );
+        query.list(files.iter().copied()).push(")");
+        let found: Vec<(i64, i64)> = query.build().fetch_all(tx).await?;
         numbers.extend(found);
     }
     Ok(numbers)

@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::db::Tx;
 use super::nodes::{Node, columns};
+use super::sql::{self, row};
 use crate::error::Result;
-use crate::on;
 
 /// A live file or folder with its path.
 #[derive(Debug, Clone)]
@@ -32,7 +32,6 @@ pub struct Entry {
     pub seq: i64,
 }
 
-#[derive(sqlx::FromRow)]
 struct Slim {
     id: i64,
     uuid: Uuid,
@@ -45,6 +44,8 @@ struct Slim {
     seq: i64,
 }
 
+row!(Slim { id, uuid, parent_id, name, hash, size, mtime_ns, modified_at, seq });
+
 // Dead nodes are left out here; what is beneath a dead folder finds no parent and falls out below.
 const LIVE: &str = "SELECT id, uuid, parent_id, name, hash, size, mtime_ns, modified_at, seq FROM nodes \
      WHERE drive_id = $1 AND state <> 'dead' ORDER BY id";
@@ -54,7 +55,7 @@ const LIVE: &str = "SELECT id, uuid, parent_id, name, hash, size, mtime_ns, modi
 /// # Errors
 /// The catalogue's.
 pub async fn snapshot(tx: &mut Tx, drive: i64) -> Result<Vec<Entry>> {
-    let rows: Vec<Slim> = on!(tx, |c| sqlx::query_as(LIVE).bind(drive).fetch_all(c).await)?;
+    let rows: Vec<Slim> = sql::query(LIVE).bind(drive).fetch_all(tx).await?;
     let index: HashMap<i64, usize> = rows.iter().enumerate().map(|(at, row)| (row.id, at)).collect();
     let mut paths: Vec<Option<Reached>> = vec![None; rows.len()];
     let mut state = vec![Visit::New; rows.len()];
@@ -140,12 +141,14 @@ pub fn is_live(lineage: &[Node]) -> bool {
     !lineage.is_empty() && lineage.iter().all(|node| !node.is_dead())
 }
 
-#[derive(Debug, Clone, Copy, sqlx::FromRow)]
+#[derive(Debug, Clone, Copy)]
 struct Stay {
     node_id: i64,
     from_seq: i64,
     to_seq: i64,
 }
+
+row!(Stay { node_id, from_seq, to_seq });
 
 // Under a name now (a dead node's stay ends at its death), or under it once.
 const STAYS: &str = "SELECT n.id AS node_id, n.named_seq AS from_seq, \
@@ -162,8 +165,7 @@ pub async fn ever_at(tx: &mut Tx, root: i64, path: &DrivePath) -> Result<Vec<i64
     for name in path.components() {
         let mut next: Vec<Stay> = Vec::new();
         for above in &here {
-            let stays: Vec<Stay> =
-                on!(tx, |c| sqlx::query_as(STAYS).bind(above.node_id).bind(name).fetch_all(c).await)?;
+            let stays: Vec<Stay> = sql::query(STAYS).bind(above.node_id).bind(name).fetch_all(tx).await?;
             for stay in stays {
                 let both = Stay {
                     node_id: stay.node_id,
@@ -195,7 +197,7 @@ const BENEATH: &str = concat!(
 /// # Errors
 /// The catalogue's.
 pub async fn beneath(tx: &mut Tx, folder: i64) -> Result<Vec<Node>> {
-    Ok(on!(tx, |c| sqlx::query_as(BENEATH).bind(folder).fetch_all(c).await)?)
+    Ok(sql::query(BENEATH).bind(folder).fetch_all(tx).await?)
 }
 
 const FILE_BENEATH: &str = "WITH RECURSIVE down (id, kind) AS (SELECT n.id, n.kind FROM nodes n WHERE n.id = $1 UNION ALL \
@@ -207,8 +209,7 @@ const FILE_BENEATH: &str = "WITH RECURSIVE down (id, kind) AS (SELECT n.id, n.ki
 /// # Errors
 /// The catalogue's.
 pub async fn has_files(tx: &mut Tx, folder: i64) -> Result<bool> {
-    let found: Option<i32> =
-        on!(tx, |c| sqlx::query_scalar(FILE_BENEATH).bind(folder).fetch_optional(c).await)?;
+    let found: Option<i32> = sql::query(FILE_BENEATH).bind(folder).fetch_optional(tx).await?;
     Ok(found.is_some())
 }
 
@@ -220,7 +221,7 @@ const COUNT: &str =
 /// # Errors
 /// The catalogue's.
 pub async fn count(tx: &mut Tx, drive: i64) -> Result<i64> {
-    Ok(on!(tx, |c| sqlx::query_scalar(COUNT).bind(drive).fetch_one(c).await)?)
+    Ok(sql::query(COUNT).bind(drive).fetch_one(tx).await?)
 }
 
 const FILES_PLACED: &str = "WITH RECURSIVE down (id, kind, state) AS (SELECT n.id, n.kind, n.state FROM nodes n WHERE n.id = $1 \
@@ -232,7 +233,7 @@ const FILES_PLACED: &str = "WITH RECURSIVE down (id, kind, state) AS (SELECT n.i
 /// # Errors
 /// The catalogue's.
 pub async fn files_placed(tx: &mut Tx, folder: i64) -> Result<usize> {
-    let count: i64 = on!(tx, |c| sqlx::query_scalar(FILES_PLACED).bind(folder).fetch_one(c).await)?;
+    let count: i64 = sql::query(FILES_PLACED).bind(folder).fetch_one(tx).await?;
     Ok(usize::try_from(count).unwrap_or(usize::MAX))
 }
 
@@ -247,7 +248,7 @@ const TRASH: &str = concat!(
 /// # Errors
 /// The catalogue's.
 pub async fn dead(tx: &mut Tx, drive: i64, before: i64, limit: i64) -> Result<Vec<Node>> {
-    Ok(on!(tx, |c| sqlx::query_as(TRASH).bind(drive).bind(before).bind(limit).fetch_all(c).await)?)
+    Ok(sql::query(TRASH).bind(drive).bind(before).bind(limit).fetch_all(tx).await?)
 }
 
 /// Every SQL text of this file, to be prepared on both engines.

@@ -3,9 +3,9 @@
 use uuid::Uuid;
 
 use super::db::Tx;
+use super::sql::{self, row};
 use crate::domain::accounts::Role;
 use crate::error::{Error, Result};
-use crate::{execute, on};
 
 /// An account.
 #[derive(Debug, Clone)]
@@ -49,7 +49,6 @@ pub struct NewUser {
     pub at: i64,
 }
 
-#[derive(sqlx::FromRow)]
 struct Row {
     id: i64,
     uuid: Uuid,
@@ -61,6 +60,8 @@ struct Row {
     created_at: i64,
     updated_at: i64,
 }
+
+row!(Row { id, uuid, username, display_name, role, password_hash, disabled_at, created_at, updated_at });
 
 impl TryFrom<Row> for User {
     type Error = Error;
@@ -107,7 +108,7 @@ const LOCK_ADMINS: &str = "UPDATE users SET updated_at = updated_at WHERE role =
 /// # Errors
 /// `username-taken`, or the catalogue's.
 pub async fn insert(tx: &mut Tx, new: NewUser) -> Result<User> {
-    let row: Result<Row, sqlx::Error> = on!(tx, |c| sqlx::query_as(INSERT)
+    let row: Result<Row, sql::Error> = sql::query(INSERT)
         .bind(new.uuid)
         .bind(&new.username)
         .bind(&new.username_key)
@@ -115,10 +116,10 @@ pub async fn insert(tx: &mut Tx, new: NewUser) -> Result<User> {
         .bind(new.role.as_str())
         .bind(&new.password_hash)
         .bind(new.at)
-        .fetch_one(c)
-        .await);
+        .fetch_one(tx)
+        .await;
     match row {
-        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
+        Err(error) if error.is_unique_violation() => {
             Err(Error::conflict("this user name is taken").code("username-taken"))
         }
         row => row?.try_into(),
@@ -130,7 +131,7 @@ pub async fn insert(tx: &mut Tx, new: NewUser) -> Result<User> {
 /// # Errors
 /// The catalogue's.
 pub async fn any(tx: &mut Tx) -> Result<bool> {
-    let some: i64 = on!(tx, |c| sqlx::query_scalar(ANY).fetch_one(c).await)?;
+    let some: i64 = sql::query(ANY).fetch_one(tx).await?;
     Ok(some > 0)
 }
 
@@ -139,7 +140,7 @@ pub async fn any(tx: &mut Tx) -> Result<bool> {
 /// # Errors
 /// The catalogue's.
 pub async fn by_uuid(tx: &mut Tx, uuid: Uuid) -> Result<Option<User>> {
-    let row: Option<Row> = on!(tx, |c| sqlx::query_as(BY_UUID).bind(uuid).fetch_optional(c).await)?;
+    let row: Option<Row> = sql::query(BY_UUID).bind(uuid).fetch_optional(tx).await?;
     row.map(User::try_from).transpose()
 }
 
@@ -148,7 +149,7 @@ pub async fn by_uuid(tx: &mut Tx, uuid: Uuid) -> Result<Option<User>> {
 /// # Errors
 /// The catalogue's.
 pub async fn by_key(tx: &mut Tx, username_key: &str) -> Result<Option<User>> {
-    let row: Option<Row> = on!(tx, |c| sqlx::query_as(BY_KEY).bind(username_key).fetch_optional(c).await)?;
+    let row: Option<Row> = sql::query(BY_KEY).bind(username_key).fetch_optional(tx).await?;
     row.map(User::try_from).transpose()
 }
 
@@ -157,7 +158,7 @@ pub async fn by_key(tx: &mut Tx, username_key: &str) -> Result<Option<User>> {
 /// # Errors
 /// The catalogue's.
 pub async fn page(tx: &mut Tx, after: i64, limit: i64) -> Result<Vec<User>> {
-    let rows: Vec<Row> = on!(tx, |c| sqlx::query_as(PAGE).bind(after).bind(limit).fetch_all(c).await)?;
+    let rows: Vec<Row> = sql::query(PAGE).bind(after).bind(limit).fetch_all(tx).await?;
     rows.into_iter().map(User::try_from).collect()
 }
 
@@ -167,15 +168,14 @@ pub async fn page(tx: &mut Tx, after: i64, limit: i64) -> Result<Vec<User>> {
 /// The catalogue's.
 pub async fn update(tx: &mut Tx, user: &User) -> Result<()> {
     tx.after.accounts = true;
-    execute!(
-        tx,
-        sqlx::query(UPDATE)
-            .bind(user.id)
-            .bind(&user.display_name)
-            .bind(user.role.as_str())
-            .bind(user.disabled_at)
-            .bind(user.updated_at)
-    )?;
+    sql::query(UPDATE)
+        .bind(user.id)
+        .bind(&user.display_name)
+        .bind(user.role.as_str())
+        .bind(user.disabled_at)
+        .bind(user.updated_at)
+        .execute(tx)
+        .await?;
     Ok(())
 }
 
@@ -185,7 +185,7 @@ pub async fn update(tx: &mut Tx, user: &User) -> Result<()> {
 /// The catalogue's.
 pub async fn set_password(tx: &mut Tx, id: i64, password_hash: &str, at: i64) -> Result<()> {
     tx.after.accounts = true;
-    execute!(tx, sqlx::query(SET_PASSWORD).bind(id).bind(password_hash).bind(at))?;
+    sql::query(SET_PASSWORD).bind(id).bind(password_hash).bind(at).execute(tx).await?;
     Ok(())
 }
 
@@ -195,8 +195,8 @@ pub async fn set_password(tx: &mut Tx, id: i64, password_hash: &str, at: i64) ->
 /// # Errors
 /// The catalogue's.
 pub async fn other_admin_exists(tx: &mut Tx, id: i64) -> Result<bool> {
-    execute!(tx, sqlx::query(LOCK_ADMINS))?;
-    let others: i64 = on!(tx, |c| sqlx::query_scalar(OTHER_ADMINS).bind(id).fetch_one(c).await)?;
+    sql::query(LOCK_ADMINS).execute(tx).await?;
+    let others: i64 = sql::query(OTHER_ADMINS).bind(id).fetch_one(tx).await?;
     Ok(others > 0)
 }
 

@@ -1,16 +1,15 @@
 //! Versions: every content that a file has had, and where its bytes are.
 
 use holdfast_protocol::ContentHash;
-use sqlx::QueryBuilder;
 use uuid::Uuid;
 
 use super::db::Tx;
+use super::sql::{self, Builder, row};
 use crate::domain::stat::{Ident, Stat};
 use crate::error::{Error, Result};
-use crate::{execute, on};
 
 /// One content that a file has had.
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone)]
 pub struct Version {
     /// Internal key.
     pub id: i64,
@@ -50,6 +49,29 @@ pub struct Version {
     /// The account that wrote it.
     pub author: Option<String>,
 }
+
+row!(Version {
+    id,
+    uuid,
+    drive_id,
+    node_id,
+    n,
+    path,
+    hash,
+    size,
+    mtime_ns,
+    ino,
+    btime_ns,
+    origin,
+    slot,
+    sealed,
+    lost,
+    reason,
+    created_at,
+    device_id,
+    device,
+    author,
+});
 
 impl Version {
     /// Hash of its bytes.
@@ -130,7 +152,7 @@ const INSERT: &str = "INSERT INTO file_versions (uuid, drive_id, node_id, n, pat
 /// # Errors
 /// The catalogue's.
 pub async fn insert(tx: &mut Tx, new: &NewVersion<'_>) -> Result<i64> {
-    Ok(on!(tx, |c| sqlx::query_scalar(INSERT)
+    Ok(sql::query(INSERT)
         .bind(Uuid::new_v4())
         .bind(new.drive_id)
         .bind(new.node_id)
@@ -148,8 +170,8 @@ pub async fn insert(tx: &mut Tx, new: &NewVersion<'_>) -> Result<i64> {
         .bind(new.now)
         .bind(new.created_by)
         .bind(new.device_id)
-        .fetch_one(c)
-        .await)?)
+        .fetch_one(tx)
+        .await?)
 }
 
 const BY_ID: &str = concat!("SELECT ", columns!(), joined!(), "WHERE v.id = $1");
@@ -159,7 +181,7 @@ const BY_ID: &str = concat!("SELECT ", columns!(), joined!(), "WHERE v.id = $1")
 /// # Errors
 /// The catalogue's; a missing row is [`Error::not_found`].
 pub async fn by_id(tx: &mut Tx, id: i64) -> Result<Version> {
-    let found: Option<Version> = on!(tx, |c| sqlx::query_as(BY_ID).bind(id).fetch_optional(c).await)?;
+    let found: Option<Version> = sql::query(BY_ID).bind(id).fetch_optional(tx).await?;
     found.ok_or_else(|| Error::not_found("there is no such version"))
 }
 
@@ -170,7 +192,7 @@ const BY_UUID: &str = concat!("SELECT ", columns!(), joined!(), "WHERE v.drive_i
 /// # Errors
 /// The catalogue's.
 pub async fn by_uuid(tx: &mut Tx, drive: i64, uuid: Uuid) -> Result<Option<Version>> {
-    Ok(on!(tx, |c| sqlx::query_as(BY_UUID).bind(drive).bind(uuid).fetch_optional(c).await)?)
+    Ok(sql::query(BY_UUID).bind(drive).bind(uuid).fetch_optional(tx).await?)
 }
 
 const OF_NODE: &str = concat!(
@@ -185,7 +207,7 @@ const OF_NODE: &str = concat!(
 /// # Errors
 /// The catalogue's.
 pub async fn of_node(tx: &mut Tx, node: i64, before: i64, limit: i64) -> Result<Vec<Version>> {
-    Ok(on!(tx, |c| sqlx::query_as(OF_NODE).bind(node).bind(before).bind(limit).fetch_all(c).await)?)
+    Ok(sql::query(OF_NODE).bind(node).bind(before).bind(limit).fetch_all(tx).await?)
 }
 
 /// Whose history is asked for.
@@ -206,25 +228,17 @@ pub type Seen = (i64, i64);
 /// The catalogue's.
 pub async fn history(tx: &mut Tx, of: &HistoryOf, after: Option<Seen>, limit: i64) -> Result<Vec<Version>> {
     let (time, id) = after.unwrap_or((i64::MAX, i64::MAX));
-    Ok(on!(tx, |c| {
-        let mut query =
-            QueryBuilder::new(concat!("SELECT ", columns!(), joined!(), "WHERE v.n IS NOT NULL AND ("));
-        query.push("v.node_id IN (");
-        let mut list = query.separated(", ");
-        // No node has the key 0; an empty list is no SQL.
-        for node in std::iter::once(&0).chain(&of.nodes) {
-            list.push_bind(*node);
-        }
-        query.push(")");
-        if let Some((drive, path)) = &of.path {
-            query.push(" OR (v.node_id IS NULL AND v.drive_id = ").push_bind(*drive);
-            query.push(" AND v.path = ").push_bind(path.as_str()).push(")");
-        }
-        query.push(") AND (v.created_at < ").push_bind(time).push(" OR (v.created_at = ").push_bind(time);
-        query.push(" AND v.id < ").push_bind(id).push(")) ORDER BY v.created_at DESC, v.id DESC LIMIT ");
-        query.push_bind(limit);
-        query.build_query_as().fetch_all(c).await
-    })?)
+    let begin = concat!("SELECT ", columns!(), joined!(), "WHERE v.n IS NOT NULL AND (v.node_id IN (");
+    let mut query = Builder::new(tx.engine_name(), begin);
+    // No node has the key 0; an empty list is no SQL.
+    query.list(std::iter::once(&0).chain(&of.nodes).copied()).push(")");
+    if let Some((drive, path)) = &of.path {
+        query.push(" OR (v.node_id IS NULL AND v.drive_id = ").bind(*drive);
+        query.push(" AND v.path = ").bind(path.as_str()).push(")");
+    }
+    query.push(") AND (v.created_at < ").bind(time).push(" OR (v.created_at = ").bind(time);
+    query.push(" AND v.id < ").bind(id).push(")) ORDER BY v.created_at DESC, v.id DESC LIMIT ").bind(limit);
+    Ok(query.build().fetch_all(tx).await?)
 }
 
 const HOLDING: &str = concat!(
@@ -239,12 +253,7 @@ const HOLDING: &str = concat!(
 /// # Errors
 /// The catalogue's.
 pub async fn holding(tx: &mut Tx, drive: i64, hash: ContentHash, limit: i64) -> Result<Vec<Version>> {
-    Ok(on!(tx, |c| sqlx::query_as(HOLDING)
-        .bind(drive)
-        .bind(&hash.as_bytes()[..])
-        .bind(limit)
-        .fetch_all(c)
-        .await)?)
+    Ok(sql::query(HOLDING).bind(drive).bind(&hash.as_bytes()[..]).bind(limit).fetch_all(tx).await?)
 }
 
 const SET_SLOT: &str = "UPDATE file_versions SET slot = $2 WHERE id = $1";
@@ -254,7 +263,7 @@ const SET_SLOT: &str = "UPDATE file_versions SET slot = $2 WHERE id = $1";
 /// # Errors
 /// The catalogue's.
 pub async fn set_slot(tx: &mut Tx, id: i64, slot: Option<Uuid>) -> Result<()> {
-    execute!(tx, sqlx::query(SET_SLOT).bind(id).bind(slot))?;
+    sql::query(SET_SLOT).bind(id).bind(slot).execute(tx).await?;
     Ok(())
 }
 
@@ -265,7 +274,7 @@ const FOUND: &str = "UPDATE file_versions SET slot = $2, lost = FALSE WHERE id =
 /// # Errors
 /// The catalogue's.
 pub async fn found_in_slot(tx: &mut Tx, id: i64, slot: Uuid) -> Result<()> {
-    execute!(tx, sqlx::query(FOUND).bind(id).bind(slot))?;
+    sql::query(FOUND).bind(id).bind(slot).execute(tx).await?;
     Ok(())
 }
 
@@ -276,7 +285,13 @@ const SEAL: &str = "UPDATE file_versions SET sealed = TRUE, ino = $2, btime_ns =
 /// # Errors
 /// The catalogue's.
 pub async fn seal(tx: &mut Tx, id: i64, ident: Ident, slot: Uuid) -> Result<()> {
-    execute!(tx, sqlx::query(SEAL).bind(id).bind(ident.ino.cast_signed()).bind(ident.btime_ns).bind(slot))?;
+    sql::query(SEAL)
+        .bind(id)
+        .bind(ident.ino.cast_signed())
+        .bind(ident.btime_ns)
+        .bind(slot)
+        .execute(tx)
+        .await?;
     Ok(())
 }
 
@@ -287,7 +302,7 @@ const SET_MTIME: &str = "UPDATE file_versions SET mtime_ns = $2 WHERE id = $1";
 /// # Errors
 /// The catalogue's.
 pub async fn set_mtime(tx: &mut Tx, id: i64, mtime_ns: i64) -> Result<()> {
-    execute!(tx, sqlx::query(SET_MTIME).bind(id).bind(mtime_ns))?;
+    sql::query(SET_MTIME).bind(id).bind(mtime_ns).execute(tx).await?;
     Ok(())
 }
 
@@ -298,7 +313,7 @@ const SET_LOST: &str = "UPDATE file_versions SET lost = TRUE, slot = NULL WHERE 
 /// # Errors
 /// The catalogue's.
 pub async fn set_lost(tx: &mut Tx, id: i64) -> Result<()> {
-    execute!(tx, sqlx::query(SET_LOST).bind(id))?;
+    sql::query(SET_LOST).bind(id).execute(tx).await?;
     Ok(())
 }
 
@@ -312,7 +327,7 @@ const LOST_BENEATH: &str = "WITH RECURSIVE down (id) AS (SELECT CAST($1 AS BIGIN
 /// # Errors
 /// The catalogue's.
 pub async fn set_lost_beneath(tx: &mut Tx, node: i64) -> Result<()> {
-    execute!(tx, sqlx::query(LOST_BENEATH).bind(node))?;
+    sql::query(LOST_BENEATH).bind(node).execute(tx).await?;
     Ok(())
 }
 
@@ -323,7 +338,7 @@ const RESEEN: &str = "UPDATE file_versions SET ino = $2, btime_ns = $3 WHERE id 
 /// # Errors
 /// The catalogue's.
 pub async fn set_ident(tx: &mut Tx, id: i64, ident: Ident) -> Result<()> {
-    execute!(tx, sqlx::query(RESEEN).bind(id).bind(ident.ino.cast_signed()).bind(ident.btime_ns))?;
+    sql::query(RESEEN).bind(id).bind(ident.ino.cast_signed()).bind(ident.btime_ns).execute(tx).await?;
     Ok(())
 }
 
@@ -343,7 +358,7 @@ pub async fn promote(
     reason: &str,
     now: i64,
 ) -> Result<()> {
-    execute!(tx, sqlx::query(PROMOTE).bind(id).bind(node).bind(n).bind(path).bind(reason).bind(now))?;
+    sql::query(PROMOTE).bind(id).bind(node).bind(n).bind(path).bind(reason).bind(now).execute(tx).await?;
     Ok(())
 }
 
@@ -354,7 +369,7 @@ const LEAVE_SLOT: &str = "UPDATE file_versions SET slot = NULL, sealed = FALSE W
 /// # Errors
 /// The catalogue's.
 pub async fn leave_slot(tx: &mut Tx, id: i64) -> Result<()> {
-    execute!(tx, sqlx::query(LEAVE_SLOT).bind(id))?;
+    sql::query(LEAVE_SLOT).bind(id).execute(tx).await?;
     Ok(())
 }
 
@@ -366,7 +381,7 @@ const LAST_OF_PATH: &str =
 /// # Errors
 /// The catalogue's.
 pub async fn last_of_path(tx: &mut Tx, drive: i64, path: &str) -> Result<i64> {
-    Ok(on!(tx, |c| sqlx::query_scalar(LAST_OF_PATH).bind(drive).bind(path).fetch_one(c).await)?)
+    Ok(sql::query(LAST_OF_PATH).bind(drive).bind(path).fetch_one(tx).await?)
 }
 
 // A slot belongs to someone while any row names it; a version's origin alone is no claim, it is only where to look.
@@ -378,7 +393,7 @@ const CLAIMED: &str = "SELECT 1 WHERE EXISTS (SELECT 1 FROM ops WHERE uuid = $1)
 /// # Errors
 /// The catalogue's.
 pub async fn slot_is_claimed(tx: &mut Tx, slot: Uuid) -> Result<bool> {
-    let found: Option<i32> = on!(tx, |c| sqlx::query_scalar(CLAIMED).bind(slot).fetch_optional(c).await)?;
+    let found: Option<i32> = sql::query(CLAIMED).bind(slot).fetch_optional(tx).await?;
     Ok(found.is_some())
 }
 

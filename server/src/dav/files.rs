@@ -9,14 +9,13 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::{Depth, Inside, depth, not_allowed};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::http::content;
 use crate::http::entry::placement;
 use crate::http::fields::OC_MTIME;
 use crate::http::upload::{self, Target};
 use crate::service::content as contents;
 use crate::service::files;
-use crate::service::listing::{self, Entry};
 use crate::service::locks;
 
 /// Sends a file; a folder is listed by PROPFIND, not by GET.
@@ -31,24 +30,14 @@ pub(super) async fn get(inside: &Inside, parts: &Parts) -> Result<Response> {
     content::send(opened, &node.name, &parts.method, &parts.headers)
 }
 
-async fn there(inside: &Inside) -> Result<Option<Entry>> {
-    match listing::entry(&inside.mounted, &inside.path).await {
-        Ok(entry) => Ok(Some(entry)),
-        Err(error) if error.kind() == Kind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
 /// Writes a file.
 pub(super) async fn put(inside: &Inside, parts: &Parts, body: Body) -> Result<Response> {
-    let there = there(inside).await?;
-    let names_folder = parts.uri.path().ends_with('/');
-    if names_folder || there.as_ref().is_some_and(|entry| entry.node.is_folder()) {
+    // Before a large content is received; the write itself asks again.
+    let there = locks::may_put(&inside.mounted, &inside.who, &inside.path).await?;
+    if parts.uri.path().ends_with('/') || there.is_some_and(|node| node.is_folder()) {
         // RFC 4918, section 9.7.2.
         return Err(not_allowed(&parts.method));
     }
-    // Before a large content is received; the write itself asks again.
-    locks::may_put(&inside.mounted, &inside.who, &inside.path).await?;
     let target = Target {
         drive: &inside.visible,
         mounted: &inside.mounted,

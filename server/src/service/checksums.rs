@@ -91,7 +91,7 @@ async fn make(mounted: &Arc<Mounted>, path: &DrivePath, version: i64) -> Result<
 pub async fn agree(mounted: &Arc<Mounted>, path: &DrivePath, said: &[Checksum]) -> Result<bool> {
     let entry = super::listing::entry(mounted, path).await?;
     let (id, hash) = (entry.node.id, entry.node.content_hash());
-    let known = mounted.db().read(move |tx| Box::pin(sums::of_node(tx, id))).await?;
+    let known = mounted.db().glance(move |tx| Box::pin(sums::of_node(tx, id))).await?;
     let differs = |known: Option<&[u8]>, said: &[u8]| known.is_some_and(|known| known != said);
     Ok(!said.iter().any(|said| match said {
         Checksum::Sha1(said) => differs(known.as_ref().and_then(|known| known.sha1.as_deref()), said),

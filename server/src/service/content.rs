@@ -176,7 +176,7 @@ pub async fn open(mounted: &Arc<Mounted>, path: &DrivePath) -> Result<(Opened, N
         let wanted = match recent.get(path, state, now).filter(|_| attempt == 0) {
             Some(wanted) => wanted,
             None => {
-                let wanted = mounted.db().read(move |tx| Box::pin(current(tx, root, asked))).await?;
+                let wanted = mounted.db().glance(move |tx| Box::pin(current(tx, root, asked))).await?;
                 let wanted = Arc::new(wanted);
                 recent.put(path.clone(), state, now, Arc::clone(&wanted));
                 wanted
@@ -263,7 +263,7 @@ fn missing(mounted: &Arc<Mounted>, path: &DrivePath) -> Error {
 pub async fn open_version(mounted: &Arc<Mounted>, version: &Version) -> Result<Opened> {
     for _ in 0..TRIES {
         let wanted = version.clone();
-        let (places, seq) = mounted.db().read(move |tx| Box::pin(places_of(tx, wanted))).await?;
+        let (places, seq) = mounted.db().glance(move |tx| Box::pin(places_of(tx, wanted))).await?;
         match open_at(mounted, &places, Some(version.ident())).await {
             Ok((file, stat, _)) => {
                 let opened = Opened { file, stat, places, hash: Some(version.content_hash()?) };

@@ -202,7 +202,7 @@ impl Drives {
                 let read = self
                     .shared
                     .db
-                    .read(move |tx| Box::pin(async move { named(tx, user, name.as_deref()).await }));
+                    .glance(move |tx| Box::pin(async move { named(tx, user, name.as_deref()).await }));
                 let visible = read.await?;
                 self.reached.put(asked, state, now, visible.clone());
                 visible

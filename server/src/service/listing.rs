@@ -57,8 +57,10 @@ pub async fn list(mounted: &Arc<Mounted>, wanted: Wanted) -> Result<Listed> {
 /// Not found when nothing is there.
 pub async fn entry(mounted: &Arc<Mounted>, path: &DrivePath) -> Result<Entry> {
     let (root, wanted) = (mounted.root_node, path.clone());
-    let found =
-        mounted.db().read(move |tx| Box::pin(async move { nodes::resolve(tx, root, &wanted).await })).await?;
+    let found = mounted
+        .db()
+        .glance(move |tx| Box::pin(async move { nodes::resolve(tx, root, &wanted).await }))
+        .await?;
     let node = found.node.ok_or_else(|| absent(path))?;
     Ok(Entry { path: path.clone(), node })
 }

@@ -94,23 +94,11 @@ pub async fn describe(
 
 async fn read(mounted: &Arc<Mounted>, path: &DrivePath, wanted: Wanted, members: usize) -> Result<Page> {
     let (root, at, now) = (mounted.root_node, path.clone(), mounted.clock().now());
-    let mut page = mounted
-        .db()
-        .read(move |tx| {
-            Box::pin(async move {
-                let path = at;
-                let absent = || Error::not_found("there is nothing").with("path", path.to_string());
-                let node = nodes::resolve(tx, root, &path).await?.node.ok_or_else(absent)?;
-                let top = top(tx, &node, wanted, now).await?;
-                let mut page = Page { top: Some(top), members: Vec::new(), next: None };
-                if members > 0 && node.is_folder() {
-                    let begin = Cursor { folder: node.id, path, after: String::new() };
-                    (page.members, page.next) = read_members(tx, begin, wanted, members, now).await?;
-                }
-                Ok(page)
-            })
-        })
-        .await?;
+    let mut page = if members > 0 {
+        mounted.db().read(move |tx| Box::pin(page_of(tx, root, at, wanted, members, now))).await?
+    } else {
+        mounted.db().glance(move |tx| Box::pin(page_of(tx, root, at, wanted, 0, now))).await?
+    };
     if wanted.sums {
         let budget = if members > 0 { checksums::OF_A_PAGE } else { checksums::OF_ONE };
         let top = page.top.iter_mut().filter_map(|top| lacking(top, path.clone()));
@@ -119,6 +107,25 @@ async fn read(mounted: &Arc<Mounted>, path: &DrivePath, wanted: Wanted, members:
             lacking(member, at)
         });
         checksums::fill(mounted, top.chain(within).collect(), budget).await;
+    }
+    Ok(page)
+}
+
+async fn page_of(
+    tx: &mut Tx,
+    root: i64,
+    path: DrivePath,
+    wanted: Wanted,
+    members: usize,
+    now: i64,
+) -> Result<Page> {
+    let absent = || Error::not_found("there is nothing").with("path", path.to_string());
+    let node = nodes::resolve(tx, root, &path).await?.node.ok_or_else(absent)?;
+    let top = top(tx, &node, wanted, now).await?;
+    let mut page = Page { top: Some(top), members: Vec::new(), next: None };
+    if members > 0 && node.is_folder() {
+        let begin = Cursor { folder: node.id, path, after: String::new() };
+        (page.members, page.next) = read_members(tx, begin, wanted, members, now).await?;
     }
     Ok(page)
 }

@@ -111,7 +111,7 @@ pub async fn verify_password(
         return Ok(None);
     }
     app.admit(address, &key)?;
-    let user = app.db.read(|tx| {
+    let user = app.db.glance(|tx| {
         let key = key.clone();
         Box::pin(async move { users::by_key(tx, &key).await })
     });
@@ -216,7 +216,7 @@ pub async fn bearer(app: &App, token: &str) -> Result<Caller> {
     if let Some(caller) = app.callers.get(&asked, state, now) {
         return if caller.user_uuid == claims.sub { Ok(caller) } else { Err(invalid_token()) };
     }
-    let identity = app.db.read(move |tx| Box::pin(sessions::identity(tx, claims.sid, now))).await?;
+    let identity = app.db.glance(move |tx| Box::pin(sessions::identity(tx, claims.sid, now))).await?;
     let identity = identity.filter(|identity| identity.user_uuid == claims.sub).ok_or_else(invalid_token)?;
     let caller = Caller::new(identity, Credential::Session(claims.sid));
     app.callers.put(asked, state, now, caller.clone());
@@ -256,23 +256,31 @@ async fn look_up(
         let hash = app.keys.app_password_hash(super::app_passwords::normal(password.reveal()).as_str());
         let name = key.clone();
         let identity =
-            app.db.read(move |tx| Box::pin(async move { app_passwords::identity(tx, &hash, &name).await }));
+            app.db.glance(move |tx| Box::pin(async move { app_passwords::identity(tx, &hash, &name).await }));
         if let Some(identity) = identity.await? {
             remember_use(app, identity.credential_id, identity.last_used_at, now);
             let credential = Credential::AppPassword(identity.credential);
             return Ok(Caller::new(identity, credential));
         }
     }
-    if let Some(stored) = app.verdicts.get(&verdict, now) {
-        let name = key.clone();
-        let user = app.db.read(move |tx| Box::pin(async move { users::by_key(tx, &name).await })).await?;
-        if let Some(user) = user.filter(|user| user.disabled_at.is_none() && user.password_hash == stored) {
-            return Ok(person(user));
-        }
+    if let Some(user) = known(app, &key, &verdict, now).await? {
+        return Ok(person(user));
+    }
+    let _turn = app.verdicts.turn(&verdict).await;
+    if let Some(user) = known(app, &key, &verdict, now).await? {
+        return Ok(person(user));
     }
     let user = verify_password(app, address, username, password).await?.ok_or_else(wrong_credentials)?;
     app.verdicts.put(verdict, user.password_hash.clone(), now);
     Ok(person(user))
+}
+
+/// Whose name and password these are, if that was found right a moment ago and still is.
+async fn known(app: &App, key: &str, verdict: &[u8; 32], now: i64) -> Result<Option<User>> {
+    let Some(stored) = app.verdicts.get(verdict, now) else { return Ok(None) };
+    let key = key.to_owned();
+    let user = app.db.glance(move |tx| Box::pin(async move { users::by_key(tx, &key).await })).await?;
+    Ok(user.filter(|user| user.disabled_at.is_none() && user.password_hash == stored))
 }
 
 fn person(user: User) -> Caller {

@@ -27,6 +27,9 @@ use crate::failpoint;
 /// So many bytes are gathered for one job; twice that is what a content takes of memory.
 const GATHER: usize = 256 * 1024;
 
+/// After so many bytes the kernel is told to begin writing them, so that the disk works while more arrives.
+const BEGIN_WRITING: u64 = 4 * 1024 * 1024;
+
 /// A finished content in its slot; durable only after [`FolderDrive::make_durable`].
 #[derive(Debug, Clone, Copy)]
 pub struct Blob {
@@ -166,6 +169,8 @@ struct Writer {
     hasher: Hasher,
     summer: Option<Summer>,
     size: u64,
+    /// Up to where the kernel was told to begin writing.
+    begun: u64,
 }
 
 /// A finished content whose slot is still removed unless it is kept.
@@ -187,7 +192,7 @@ impl Writer {
         let slot = OwnSlot::new(shared, slot);
         let file = slots::create_file(&slot.shared.root, slot.id)?;
         failpoint::hit("stage.created");
-        Ok(Box::new(Self { slot, age, file, hasher: Hasher::new(), summer: None, size: 0 }))
+        Ok(Box::new(Self { slot, age, file, hasher: Hasher::new(), summer: None, size: 0, begun: 0 }))
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -197,6 +202,10 @@ impl Writer {
             summer.update(bytes);
         }
         self.size += bytes.len() as u64;
+        if self.size - self.begun >= BEGIN_WRITING {
+            disk::sync::begin_writing(&self.file, self.begun);
+            self.begun = self.size;
+        }
         Ok(())
     }
 

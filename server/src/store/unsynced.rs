@@ -7,12 +7,17 @@ use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use holdfast_disk as disk;
+
 use super::SlotId;
 
 /// So many files at most are held open; others are synced before they are closed.
 const OPEN: usize = 256;
-/// Beyond so many at once the whole file system is synced in one call.
-const ONE_BY_ONE: usize = 8;
+/// Beyond so many at once the whole file system is synced in one call: one commit of its journal, where each file alone
+/// would take one.
+const ONE_BY_ONE: usize = 2;
+/// But not when the machine has more than so many bytes to write: those of other programs would be waited for.
+const MUCH_UNWRITTEN: u64 = 8 * 1024 * 1024;
 
 #[derive(Default)]
 pub(crate) struct Unsynced {
@@ -51,14 +56,16 @@ impl Unsynced {
             let mut files = self.files();
             slots.iter().filter_map(|slot| files.remove(slot)).collect()
         };
-        if taken.len() <= ONE_BY_ONE {
-            taken.iter().try_for_each(|(_, file)| file.sync_all())?;
-            return Ok(false);
+        if taken.len() > ONE_BY_ONE && disk::sync::unwritten().is_some_and(|bytes| bytes <= MUCH_UNWRITTEN) {
+            // The oldest was open before any of them was written, so it is told of each one's failure.
+            let Some((_, oldest)) = taken.iter().min_by_key(|(age, _)| *age) else { return Ok(false) };
+            rustix::fs::syncfs(oldest)?;
+            return Ok(true);
         }
-        // The oldest was open before any of them was written, so it is told of each one's failure.
-        let Some((_, oldest)) = taken.iter().min_by_key(|(age, _)| *age) else { return Ok(false) };
-        rustix::fs::syncfs(oldest)?;
-        Ok(true)
+        // All on their way before the first is waited for, which then waits for the journal on behalf of all.
+        taken.iter().for_each(|(_, file)| disk::sync::begin_writing(file, 0));
+        taken.iter().try_for_each(|(_, file)| file.sync_all())?;
+        Ok(false)
     }
 
     #[cfg(test)]

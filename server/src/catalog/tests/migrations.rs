@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use crate::catalog::db::{Db, EngineName};
 use crate::catalog::migrate;
+use crate::catalog::sql;
 use crate::catalog::testing::run_empty;
-use crate::{execute, on};
 
 /// Every column of every table, and every index, as `table.column type` and `index on table`.
 async fn schema(db: &Db) -> BTreeSet<String> {
@@ -23,10 +23,8 @@ async fn schema(db: &Db) -> BTreeSet<String> {
              UNION ALL SELECT indexname || ' on ' || tablename FROM pg_indexes WHERE schemaname = 'public'"
         }
     };
-    let all: Vec<String> = db
-        .read(move |tx| Box::pin(async move { Ok(on!(tx, |c| sqlx::query_scalar(sql).fetch_all(c).await)?) }))
-        .await
-        .unwrap();
+    let all: Vec<String> =
+        db.read(move |tx| Box::pin(async move { Ok(sql::query(sql).fetch_all(tx).await?) })).await.unwrap();
     all.into_iter()
         .filter(|name| !name.contains("sqlx_migrations") && !name.starts_with("sqlite_sequence"))
         .collect()
@@ -80,7 +78,7 @@ const MOUNTS: &str = "SELECT d.name, c.device_id, u.username, m.mount_point, m.i
 async fn users(db: &Db) {
     for name in ["ada", "eva"] {
         db.write(move |tx| {
-            Box::pin(async move { Ok(execute!(tx, sqlx::query(USER).bind(Uuid::new_v4()).bind(name))?) })
+            Box::pin(async move { Ok(sql::query(USER).bind(Uuid::new_v4()).bind(name).execute(tx).await?) })
         })
         .await
         .unwrap();
@@ -90,16 +88,15 @@ async fn users(db: &Db) {
 async fn drive(db: &Db, drive: Before) {
     db.write(move |tx| {
         Box::pin(async move {
-            Ok(execute!(
-                tx,
-                sqlx::query(DRIVE)
-                    .bind(Uuid::new_v4())
-                    .bind(drive.owner)
-                    .bind(drive.name)
-                    .bind(drive.mount_point)
-                    .bind(drive.available)
-                    .bind(drive.last_seen_at)
-            )?)
+            Ok(sql::query(DRIVE)
+                .bind(Uuid::new_v4())
+                .bind(drive.owner)
+                .bind(drive.name)
+                .bind(drive.mount_point)
+                .bind(drive.available)
+                .bind(drive.last_seen_at)
+                .execute(tx)
+                .await?)
         })
     })
     .await
@@ -110,18 +107,21 @@ async fn drive(db: &Db, drive: Before) {
 async fn mount(db: &Db, drive: &'static str, device: &'static str, mount_point: &'static str, seen: i64) {
     db.write(move |tx| {
         Box::pin(async move {
-            let known: i64 =
-                on!(tx, |c| sqlx::query_scalar("SELECT COUNT(*) FROM devices WHERE device_id = $1")
-                    .bind(device)
-                    .fetch_one(c)
-                    .await)?;
+            let known: i64 = sql::query("SELECT COUNT(*) FROM devices WHERE device_id = $1")
+                .bind(device)
+                .fetch_one(tx)
+                .await?;
             if known == 0 {
-                execute!(tx, sqlx::query(DEVICE).bind(Uuid::new_v4()).bind("ada").bind(device))?;
+                sql::query(DEVICE).bind(Uuid::new_v4()).bind("ada").bind(device).execute(tx).await?;
             }
-            Ok(execute!(
-                tx,
-                sqlx::query(MOUNT).bind(Uuid::new_v4()).bind(drive).bind(device).bind(mount_point).bind(seen)
-            )?)
+            Ok(sql::query(MOUNT)
+                .bind(Uuid::new_v4())
+                .bind(drive)
+                .bind(device)
+                .bind(mount_point)
+                .bind(seen)
+                .execute(tx)
+                .await?)
         })
     })
     .await
@@ -131,22 +131,16 @@ async fn mount(db: &Db, drive: &'static str, device: &'static str, mount_point: 
 type Mount = (String, String, String, String, bool, i64);
 
 async fn mounts(db: &Db) -> Vec<Mount> {
-    db.read(|tx| Box::pin(async move { Ok(on!(tx, |c| sqlx::query_as(MOUNTS).fetch_all(c).await)?) }))
-        .await
-        .unwrap()
+    db.read(|tx| Box::pin(async move { Ok(sql::query(MOUNTS).fetch_all(tx).await?) })).await.unwrap()
 }
 
 async fn mount_points(db: &Db) -> Vec<(String, Option<String>)> {
     let sql = "SELECT name, mount_point FROM drives ORDER BY name";
-    db.read(move |tx| Box::pin(async move { Ok(on!(tx, |c| sqlx::query_as(sql).fetch_all(c).await)?) }))
-        .await
-        .unwrap()
+    db.read(move |tx| Box::pin(async move { Ok(sql::query(sql).fetch_all(tx).await?) })).await.unwrap()
 }
 
 async fn count(db: &Db, sql: &'static str) -> i64 {
-    db.read(move |tx| Box::pin(async move { Ok(on!(tx, |c| sqlx::query_scalar(sql).fetch_one(c).await)?) }))
-        .await
-        .unwrap()
+    db.read(move |tx| Box::pin(async move { Ok(sql::query(sql).fetch_one(tx).await?) })).await.unwrap()
 }
 
 fn owned(name: &str, mount_point: Option<&str>) -> (String, Option<String>) {
@@ -253,21 +247,20 @@ async fn a_mount_belongs_to_its_drive_and_its_device(db: Db) {
     assert!(mounts(&db).await.iter().all(|mount| mount.4), "available unless somebody says otherwise");
     let twice = db.write(|tx| {
         Box::pin(async move {
-            Ok(execute!(
-                tx,
-                sqlx::query(MOUNT)
-                    .bind(Uuid::new_v4())
-                    .bind("drive-1")
-                    .bind("laptop-1")
-                    .bind("/d")
-                    .bind(2_i64)
-            )?)
+            Ok(sql::query(MOUNT)
+                .bind(Uuid::new_v4())
+                .bind("drive-1")
+                .bind("laptop-1")
+                .bind("/d")
+                .bind(2_i64)
+                .execute(tx)
+                .await?)
         })
     });
     assert!(twice.await.is_err());
     let now = "INSERT INTO drive_client_mounts (uuid, drive_id, client_id, mount_point) VALUES ($1, \
         (SELECT id FROM drives WHERE name = 'drive-2'), (SELECT id FROM devices WHERE device_id = 'laptop-2'), '/e')";
-    db.write(move |tx| Box::pin(async move { Ok(execute!(tx, sqlx::query(now).bind(Uuid::new_v4()))?) }))
+    db.write(move |tx| Box::pin(async move { Ok(sql::query(now).bind(Uuid::new_v4()).execute(tx).await?) }))
         .await
         .unwrap();
     let seen = mounts(&db).await.iter().map(|mount| mount.5).max().unwrap();
@@ -276,7 +269,7 @@ async fn a_mount_belongs_to_its_drive_and_its_device(db: Db) {
         ("DELETE FROM drives WHERE name = 'drive-1'", 2),
         ("DELETE FROM devices WHERE device_id = 'laptop-1'", 1),
     ] {
-        db.write(move |tx| Box::pin(async move { Ok(execute!(tx, sqlx::query(sql))?) })).await.unwrap();
+        db.write(move |tx| Box::pin(async move { Ok(sql::query(sql).execute(tx).await?) })).await.unwrap();
         assert_eq!(mounts(&db).await.len(), left, "{sql}");
     }
 }

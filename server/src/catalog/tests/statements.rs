@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use crate::catalog::sql;
 use crate::catalog::testing::{FILES, both_engines};
-use crate::on;
 
 both_engines! {
     async fn every_sql_text_can_be_prepared(db: Db) {
@@ -11,8 +11,7 @@ both_engines! {
         for (file, statements) in FILES {
             for (name, sql) in *statements {
                 let prepared = db.read(move |tx| Box::pin(async move {
-                    on!(tx, |c| sqlx::Executor::prepare(c, sqlx::SqlStr::from_static(sql)).await.map(drop))?;
-                    Ok(())
+                    Ok(sql::prepare(tx, sql).await?)
                 }));
                 if let Err(error) = prepared.await {
                     refused.push(format!("{file}::{name}: {:?}\n{sql}", error.private()));

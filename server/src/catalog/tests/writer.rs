@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex};
 use crate::catalog::db::{Committed, Db};
 use crate::catalog::events::{self, NewEvent};
 use crate::catalog::settings;
+use crate::catalog::sql;
 use crate::catalog::testing::both_engines;
 use crate::error::{Error, Kind, Result};
-use crate::{execute, on};
 
 /// Everything that was published, a list per commit.
 fn published(db: &Db) -> Arc<Mutex<Vec<Committed>>> {
@@ -46,8 +46,8 @@ both_engines! {
 
     async fn a_statement_that_the_engine_refuses_takes_nothing_else_with_it(db: Db) {
         let broken = db.write(|tx| Box::pin(async move {
-            execute!(tx, sqlx::query("INSERT INTO settings (key, value) VALUES ('a', 'b')"))?;
-            execute!(tx, sqlx::query("INSERT INTO settings (key, value) VALUES ('a', 'again')"))?;
+            sql::query("INSERT INTO settings (key, value) VALUES ('a', 'b')").execute(tx).await?;
+            sql::query("INSERT INTO settings (key, value) VALUES ('a', 'again')").execute(tx).await?;
             Ok(())
         }));
         let (broken, good) = tokio::join!(broken, put(&db, "good".to_owned(), false));
@@ -112,10 +112,10 @@ both_engines! {
         let other = db.clone();
         let seen = db.read(|tx| Box::pin(async move {
             let count = "SELECT COUNT(*) FROM settings";
-            let before: i64 = on!(tx, |c| sqlx::query_scalar(count).fetch_one(c).await)?;
+            let before: i64 = sql::query(count).fetch_one(tx).await?;
             put(&other, "meanwhile".to_owned(), false).await?;
-            let after: i64 = on!(tx, |c| sqlx::query_scalar(count).fetch_one(c).await)?;
-            let tried = execute!(tx, sqlx::query("INSERT INTO settings (key, value) VALUES ('by-reader', '')"));
+            let after: i64 = sql::query(count).fetch_one(tx).await?;
+            let tried = sql::query("INSERT INTO settings (key, value) VALUES ('by-reader', '')").execute(tx).await;
             Ok((before, after, tried.is_ok()))
         })).await.unwrap();
         assert_eq!(seen.0, seen.1);

@@ -18,7 +18,7 @@ use super::placement::Mounted;
 use crate::catalog::db::Tx;
 use crate::catalog::drives::{Right, Visible};
 use crate::catalog::locks::{self, Lock};
-use crate::catalog::nodes;
+use crate::catalog::nodes::{self, Node};
 use crate::catalog::tree;
 use crate::error::{Error, Result};
 
@@ -67,25 +67,26 @@ pub async fn covering(tx: &mut Tx, node: i64, now: i64) -> Result<Vec<Placed>> {
 }
 
 /// Whether locks and conditions would let a content be put at a path just now: a first look, before a large content is
-/// received. The write looks again.
+/// received; what stands there. The write looks again.
 ///
 /// # Errors
 /// 412 and 423.
-pub async fn may_put(mounted: &Arc<Mounted>, who: &Who, path: &DrivePath) -> Result<()> {
+pub async fn may_put(mounted: &Arc<Mounted>, who: &Who, path: &DrivePath) -> Result<Option<Node>> {
     let (drive, actor) = (mounted.id, who.actor(mounted.clock().now()));
     let (guard, path) = (who.guard.clone(), path.clone());
     mounted
         .db()
-        .read(move |tx| {
+        .glance(move |tx| {
             Box::pin(async move {
                 let mut act = Act::look(tx, drive, actor).await?;
                 act.guarded(&guard).await?;
                 let found = act.resolve(&path).await?;
                 match (&found.node, found.folder()) {
-                    (Some(node), _) => act.may_change(node).await,
-                    (None, Some(folder)) => act.may_add_to(folder.id).await,
-                    (None, None) => Ok(()),
+                    (Some(node), _) => act.may_change(node).await?,
+                    (None, Some(folder)) => act.may_add_to(folder.id).await?,
+                    (None, None) => {}
                 }
+                Ok(found.node)
             })
         })
         .await

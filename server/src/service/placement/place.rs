@@ -14,7 +14,10 @@ use crate::domain::stat::Ident;
 use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::service::files::disk_error;
-use crate::store::{How, LogEntry, Op, OpKind, Outcome, Phys};
+use crate::store::{FolderDrive, How, LogEntry, Op, OpKind, Outcome, Phys};
+
+/// Most ops that are placed in one go before those who wait are told.
+const AT_ONCE: usize = 32;
 
 impl Mounted {
     /// Tries every pending op in order, with the marks that must come between.
@@ -26,7 +29,7 @@ impl Mounted {
             let (drive, done) = (self.id, gate.done);
             let (pending, head) = self
                 .db
-                .read(move |tx| {
+                .glance(move |tx| {
                     Box::pin(async move {
                         let head = drives::by_id(tx, drive).await?.map_or(done, |drive| drive.head_seq);
                         Ok((ops::pending(tx, drive, done, 256).await?, head))
@@ -42,65 +45,75 @@ impl Mounted {
                 }
                 return Ok(());
             }
-            for op in pending {
-                if self.needs_mark(gate, &op).await? {
-                    self.mark(gate).await?;
-                    // What the mark noted may have changed what the ops after it are about.
-                    break;
-                }
-                let read_anew = self.place_one(gate, op).await?;
-                if gate.tried >= MARK_EVERY {
+            for ops in pending.chunks(AT_ONCE) {
+                let run = self.place_run(gate, ops).await?;
+                if run.mark_next {
                     self.mark(gate).await?;
                 }
-                if read_anew {
+                // What the mark noted, or an identity that was taken over, may have changed what the ops after it are about.
+                if run.tried < ops.len() || run.read_anew {
                     break;
                 }
             }
         }
     }
 
-    /// A move or deletion of a folder, a move of what was moved since the last mark, and anything after an op that did not
-    /// come out as committed, must find the earlier steps marked: else a redo could meet a half-done past (algorithms A,
-    /// Barrier).
-    async fn needs_mark(&self, gate: &Attempt, op: &OpRow) -> Result<bool> {
-        if gate.tried == 0 {
-            return Ok(false);
-        }
-        let Ok(op) = to_place(op) else { return Ok(true) };
-        let store = Arc::clone(&self.store);
-        let needed = if matches!(op.kind, OpKind::Put | OpKind::Mkdir) {
-            // Told without a look at the disk.
-            store.barrier_before(&op)
-        } else {
-            tokio::task::spawn_blocking(move || store.barrier_before(&op)).await.map_err(Error::internal)?
+    /// Tries ops in their order, as many as go without a mark between and come out as they were committed, away from the
+    /// async threads.
+    async fn place_run(&self, gate: &mut Attempt, rows: &[OpRow]) -> Result<Run> {
+        let ops: Vec<Result<Op>> = rows.iter().map(to_place).collect();
+        let (store, before) = (Arc::clone(&self.store), gate.tried);
+        let place = move || {
+            let mut outcomes = Vec::with_capacity(ops.len());
+            let mut mark_next = false;
+            for op in ops {
+                let tried = before + outcomes.len();
+                if tried >= MARK_EVERY || (tried > 0 && needs_mark(&store, op.as_ref())) {
+                    mark_next = true;
+                    break;
+                }
+                let outcome = op.map(|op| store.place(&op));
+                let plain =
+                    matches!(&outcome, Ok(Outcome::Done(done)) if !matches!(done.how, How::Adopted(_)));
+                outcomes.push(outcome);
+                if !plain {
+                    break;
+                }
+            }
+            (outcomes, mark_next)
         };
-        // What cannot be told is treated like a folder.
-        Ok(needed.unwrap_or(true))
+        let (outcomes, mark_next) = tokio::task::spawn_blocking(place).await.map_err(Error::internal)?;
+        let mut run = Run { tried: 0, mark_next, read_anew: false };
+        for (outcome, row) in outcomes.into_iter().zip(rows) {
+            run.read_anew = self.came_out(gate, row, outcome).await?;
+            run.tried += 1;
+        }
+        if run.tried > 0 {
+            self.attempted.send_replace(gate.done);
+            if !gate.stuck {
+                self.recovered().await;
+            }
+        }
+        Ok(run)
     }
 
-    /// Tries one op. True: what is still pending must be read anew, for its identities have changed.
-    async fn place_one(&self, gate: &mut Attempt, row: OpRow) -> Result<bool> {
-        let outcome = match to_place(&row) {
-            Ok(op) => {
-                let store = Arc::clone(&self.store);
-                Ok(tokio::task::spawn_blocking(move || store.place(&op)).await.map_err(Error::internal)?)
-            }
-            // It must not stop the line behind it.
-            Err(error) => Err(error),
-        };
+    /// Takes note of what came of an op. True: what is still pending must be read anew, for its identities have changed.
+    async fn came_out(&self, gate: &mut Attempt, row: &OpRow, outcome: Result<Outcome>) -> Result<bool> {
         let mut read_anew = false;
         match outcome {
+            // It must not stop the line behind it.
             Err(error) => {
                 tracing::error!(drive = %self.uuid, path = %row.path, error = ?error, "a placement cannot be read");
-                self.waits(gate, &row, "the catalogue's note of it cannot be read".to_owned());
+                self.waits(gate, row, "the catalogue's note of it cannot be read".to_owned());
             }
             Ok(Outcome::Degraded(why)) => {
+                self.attempted.send_replace(gate.done);
                 self.degrade(&why).await;
                 return Err(Error::unavailable("the drive cannot be written", 30).because(why));
             }
             Ok(Outcome::Parked(parked)) => {
                 tracing::warn!(drive = %self.uuid, path = %row.path, error = %parked.error, "a placement waits");
-                self.waits(gate, &row, parked.why.to_string());
+                self.waits(gate, row, parked.why.to_string());
             }
             Ok(Outcome::Done(done)) => {
                 if let How::Adopted(ident) = done.how {
@@ -109,7 +122,7 @@ impl Mounted {
                 }
                 // An adopted folder may hold what nobody knows yet.
                 if matches!(done.how, How::Newcomer(_) | How::Absent | How::Adopted(_)) {
-                    self.look_at(&self.path_for_people(&row));
+                    self.look_at(&self.path_for_people(row));
                 }
                 if let Some(there) = done.in_slot.filter(|_| row.displaced().is_none()) {
                     gate.notes.push(Note::Unexpected { op: Box::new(row.clone()), there: there.ident });
@@ -127,10 +140,6 @@ impl Mounted {
         gate.done = row.seq;
         gate.tried += 1;
         gate.since.get_or_insert_with(Instant::now);
-        self.attempted.send_replace(row.seq);
-        if !gate.stuck {
-            self.recovered().await;
-        }
         Ok(read_anew)
     }
 
@@ -205,6 +214,23 @@ impl Mounted {
         }
         Ok(())
     }
+}
+
+/// How far a run of ops got.
+struct Run {
+    /// So many were tried.
+    tried: usize,
+    /// A mark must come before the next one.
+    mark_next: bool,
+    /// What is still pending must be read anew.
+    read_anew: bool,
+}
+
+/// Whether a mark must come before an op: a move or deletion of a folder, a move of what was moved since the last mark, and
+/// anything after an op that did not come out as committed must find the earlier steps marked, else a redo could meet a
+/// half-done past (algorithms A, Barrier). What cannot be told is treated like a folder.
+fn needs_mark(store: &FolderDrive, op: Result<&Op, &Error>) -> bool {
+    op.map_or(true, |op| store.barrier_before(op).unwrap_or(true))
 }
 
 /// The store's form of an op.
