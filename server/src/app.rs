@@ -20,7 +20,7 @@ use crate::service::caller::{Caller, Proof};
 use crate::service::drives::{self, Drives};
 use crate::service::passwords::Passwords;
 use crate::service::placement::Shared;
-use crate::service::remembered::Remembered;
+use crate::service::remembered::{A_MOMENT, Remembered};
 use crate::service::setup::SetupCode;
 use crate::tls::{Fault, Tls};
 use crate::verdicts::Verdicts;
@@ -124,7 +124,7 @@ impl App {
             keys,
             passwords: Passwords::default(),
             verdicts: Verdicts::default(),
-            callers: Remembered::new(CALLERS),
+            callers: Remembered::new(CALLERS, A_MOMENT),
             setup: SetupCode::default(),
             events,
             server_id,

@@ -6,10 +6,10 @@
 mod sources;
 mod values;
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
 pub use sources::{ConfigError, Flags, Resolved, Source};
 
 use crate::domain::hosts::Host;
@@ -104,7 +104,7 @@ pub const SETTINGS: &[Setting] = &[
         "HOLDFAST_TRUSTED_PROXIES",
         "trusted-proxies",
         None,
-        "addresses of reverse proxies, comma-separated, whose X-Forwarded-For, -Proto and -Host are believed",
+        "addresses or networks of reverse proxies, comma-separated, whose X-Forwarded-For, -Proto and -Host are believed",
     ),
     Setting {
         key: "admin_username",
@@ -221,7 +221,7 @@ pub struct Config {
     /// `sqlite:PATH` or `postgres://..`; may carry a password.
     pub database_url: Secret,
     /// Reverse proxies whose `X-Forwarded-For`, `-Proto` and `-Host` are believed.
-    pub trusted_proxies: Vec<IpAddr>,
+    pub trusted_proxies: Vec<IpNet>,
     /// The first account, if the settings name one.
     pub admin: Option<Admin>,
     /// A filter of `tracing_subscriber`.

@@ -11,7 +11,7 @@ from pathlib import Path
 TOP = Path(__file__).parents[2]
 LONGEST = 600  # lines; a file past some 500 is about to hold two subjects
 LOOSE_END = re.compile(r"\b(TODO|FIXME|XXX)\b|\b(todo|unimplemented|dbg)!\(|#\[ignore\b")
-SQL = re.compile(r"\bsqlx::(query|query_as|query_scalar|QueryBuilder|raw_sql)\b")
+SQL = re.compile(r"\b(sqlx::(query|query_as|query_scalar|QueryBuilder|raw_sql)|rusqlite::|sql::query)\b")
 
 
 def faults():

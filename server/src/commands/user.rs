@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{Config, Secret};
 use crate::domain::accounts::Role;
-use crate::service::remembered::GOOD_FOR;
+use crate::service::remembered::A_MOMENT;
 use crate::service::users::{self, Wanted};
 
 /// What to do with accounts. Passwords are read from standard input, never from the command line.
@@ -47,7 +47,7 @@ pub(super) async fn run(verb: User, config: Config) -> Result<(), Failure> {
             let user = users::by_name(&app, &username).await?;
             users::reset_password(&app, None, user.uuid, read_password()?).await?;
             // A running server has not been told; when this command ends, the old password is of no use anywhere.
-            tokio::time::sleep(GOOD_FOR).await;
+            tokio::time::sleep(A_MOMENT).await;
             Ok(())
         }
         User::List => {

@@ -4,6 +4,8 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use super::{Admin, Config, ConfigError, Limits, LogFormat, Resolved, Secret, TlsSettings};
 use crate::domain::hosts::Host;
 
@@ -43,7 +45,9 @@ impl Config {
                 database_url,
             )?),
             trusted_proxies: match resolved.text("trusted_proxies") {
-                Some(_) => value(resolved, "trusted_proxies", "addresses, comma-separated", addresses)?,
+                Some(_) => {
+                    value(resolved, "trusted_proxies", "addresses or networks, comma-separated", networks)?
+                }
                 None => Vec::new(),
             },
             admin,
@@ -139,8 +143,14 @@ fn database_url(text: &str) -> Option<String> {
         .then(|| text.to_owned())
 }
 
-fn addresses(text: &str) -> Option<Vec<IpAddr>> {
-    text.split(',').map(|address| address.trim().parse().ok()).collect()
+/// `127.0.0.1, 172.16.0.0/12`: an address alone is a network of one.
+fn networks(text: &str) -> Option<Vec<IpNet>> {
+    let network = |text: &str| -> Option<IpNet> {
+        text.parse()
+            .ok()
+            .or_else(|| text.parse::<IpAddr>().ok().map(|address| IpNet::from(address.to_canonical())))
+    };
+    text.split(',').map(|text| network(text.trim())).collect()
 }
 
 /// `1048576`, `1024KiB`, `1 MiB`, ...

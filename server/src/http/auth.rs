@@ -8,6 +8,7 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use ipnet::IpNet;
 
 use super::problem::Problem;
 use crate::app::App;
@@ -122,13 +123,13 @@ pub fn comes_from_proxy(app: &App, parts: &Parts) -> bool {
     is_trusted(&app.config.trusted_proxies, peer(parts).ip())
 }
 
-fn is_trusted(trusted: &[IpAddr], address: IpAddr) -> bool {
-    trusted.iter().any(|proxy| proxy.to_canonical() == address.to_canonical())
+fn is_trusted(trusted: &[IpNet], address: IpAddr) -> bool {
+    trusted.iter().any(|proxies| proxies.contains(&address.to_canonical()))
 }
 
 /// From where a request really comes: behind trusted proxies the last address that none of them is. What stands further
 /// left in `X-Forwarded-For` was said by the client itself and counts for nothing.
-fn client_address(trusted: &[IpAddr], peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+fn client_address(trusted: &[IpNet], peer: IpAddr, headers: &HeaderMap) -> IpAddr {
     let mut client = peer;
     let lists: Vec<&str> =
         headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect();
@@ -147,7 +148,10 @@ mod tests {
     use super::*;
 
     fn client(trusted: &[&str], peer: &str, forwarded: &[&str]) -> String {
-        let trusted: Vec<IpAddr> = trusted.iter().map(|address| address.parse().unwrap()).collect();
+        let trusted: Vec<IpNet> = trusted
+            .iter()
+            .map(|proxy| proxy.parse().unwrap_or_else(|_| IpNet::from(proxy.parse::<IpAddr>().unwrap())))
+            .collect();
         let mut headers = HeaderMap::new();
         for list in forwarded {
             headers.append("x-forwarded-for", list.parse().unwrap());
@@ -161,6 +165,8 @@ mod tests {
         assert_eq!(client(&["127.0.0.1"], "192.0.2.1", &["198.51.100.7"]), "192.0.2.1");
         assert_eq!(client(&["127.0.0.1"], "127.0.0.1", &["198.51.100.7"]), "198.51.100.7");
         assert_eq!(client(&["127.0.0.1"], "::ffff:127.0.0.1", &["198.51.100.7"]), "198.51.100.7");
+        assert_eq!(client(&["172.16.0.0/12"], "172.18.0.3", &["198.51.100.7"]), "198.51.100.7");
+        assert_eq!(client(&["172.16.0.0/12"], "172.32.0.3", &["198.51.100.7"]), "172.32.0.3");
     }
 
     #[test]

@@ -13,6 +13,7 @@ use holdfast_disk::hash::BUFFER;
 use holdfast_disk::{Hasher, Summer, Sums};
 use holdfast_protocol::{ContentHash, DrivePath};
 
+use super::lent::Buffers;
 use super::placement::{Mounted, lies_at};
 use crate::catalog::db::Tx;
 use crate::catalog::nodes::{self, Node};
@@ -69,6 +70,19 @@ impl Opened {
         (filled && self.still_the_same().is_ok()).then(|| Bytes::from(buffer))
     }
 
+    /// As [`Opened::at_once`], one step of a stream. Its last one only counts while the file is still the same.
+    fn next_at_once(&self, range: Range<u64>, last: bool, buffers: &Buffers) -> Option<Bytes> {
+        let length = usize::try_from(range.end - range.start).ok()?;
+        let mut buffer = buffers.take(length);
+        let filled = holdfast_disk::read::fill_at_once(&self.file, &mut buffer[..length], range.start);
+        let good = matches!(filled, Ok(true)) && !(last && self.still_the_same().is_err());
+        if good {
+            return Some(buffers.lend(buffer, length));
+        }
+        buffers.give_back(buffer);
+        None
+    }
+
     /// The bytes of a range (which must lie within the size). Ends with an error, never with other bytes, when the file
     /// changes meanwhile.
     pub fn stream(self, range: Range<u64>) -> impl Stream<Item = std::io::Result<Bytes>> + Send + 'static {
@@ -80,14 +94,15 @@ impl Opened {
         self: Arc<Self>,
         range: Range<u64>,
     ) -> impl Stream<Item = std::io::Result<Bytes>> + Send + 'static {
-        let state = Some((self, range));
+        let state = Some((self, range, Buffers::default()));
         stream::unfold(state, |state| async move {
-            let (opened, range) = state?;
+            let (opened, range, buffers) = state?;
             if range.is_empty() {
                 return None;
             }
             let next = range.start..range.end.min(range.start + AT_ONCE as u64);
-            let read = match opened.at_once(next) {
+            let last = next.end == range.end;
+            let read = match opened.next_at_once(next, last, &buffers) {
                 Some(bytes) => Ok(Ok(bytes)),
                 None => {
                     let (reader, asked) = (Arc::clone(&opened), range.clone());
@@ -97,7 +112,7 @@ impl Opened {
             match read {
                 Ok(Ok(bytes)) => {
                     let next = range.start + bytes.len() as u64..range.end;
-                    Some((Ok(bytes), Some((opened, next))))
+                    Some((Ok(bytes), Some((opened, next, buffers))))
                 }
                 Ok(Err(error)) => Some((Err(error), None)),
                 Err(error) => Some((Err(std::io::Error::other(error)), None)),

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::placement::{Mounted, Shared};
-use super::remembered::Remembered;
+use super::remembered::{A_MOMENT, Remembered};
 use super::{judge, recovery, scan};
 use crate::catalog::changes;
 use crate::catalog::db::Tx;
@@ -82,7 +82,7 @@ impl Drives {
     pub fn new(shared: Shared, folder: PathBuf) -> Arc<Self> {
         let open = RwLock::new(HashMap::new());
         let opening = tokio::sync::Mutex::new(());
-        let reached = Remembered::new(NAMES);
+        let reached = Remembered::new(NAMES, A_MOMENT);
         Arc::new(Self { shared, folder, open, reached, opening, stop: watch::Sender::new(false) })
     }
 

@@ -14,6 +14,7 @@ pub mod events;
 pub mod files;
 pub mod history;
 pub mod judge;
+mod lent;
 pub mod listing;
 pub mod locks;
 pub mod passwords;

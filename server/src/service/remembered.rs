@@ -3,7 +3,7 @@
 //! A cache that asks nobody whether it is still right must know when it is not. This one is told a *state*, a number that
 //! every commit of this process raises before its writer is answered ([`Db::commits`], [`Db::account_changes`]): what was
 //! read under another state counts for nothing. What another process writes (a command on the same catalogue, another
-//! server on the same Postgres) is seen after [`GOOD_FOR`].
+//! server on the same Postgres) is seen after [`A_MOMENT`].
 //!
 //! [`Db::commits`]: crate::catalog::db::Db::commits
 //! [`Db::account_changes`]: crate::catalog::db::Db::account_changes
@@ -14,13 +14,17 @@ use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// How long an answer is given without asking the catalogue again.
-pub const GOOD_FOR: Duration = Duration::from_secs(1);
+/// How long an answer is given without asking the catalogue again, where another process may write what it is about: an
+/// account, who may see a drive.
+pub const A_MOMENT: Duration = Duration::from_secs(1);
+/// And where none does: only the process that holds a drive's root open changes what is in that drive.
+pub const A_WHILE: Duration = Duration::from_secs(60);
 
 /// Answers by what was asked.
 #[derive(Debug)]
 pub struct Remembered<K, V> {
     most: usize,
+    good_for: Duration,
     held: Mutex<Held<K, V>>,
 }
 
@@ -32,9 +36,9 @@ struct Held<K, V> {
 }
 
 impl<K: Eq + Hash, V: Clone> Remembered<K, V> {
-    /// Keeps at most so many answers.
-    pub fn new(most: usize) -> Self {
-        Self { most, held: Mutex::new(Held { state: 0, answers: HashMap::new() }) }
+    /// Keeps at most so many answers, each for so long.
+    pub fn new(most: usize, good_for: Duration) -> Self {
+        Self { most, good_for, held: Mutex::new(Held { state: 0, answers: HashMap::new() }) }
     }
 
     /// The answer that was read under this state, if it was read a moment ago. `now` in microseconds since 1970.
@@ -48,7 +52,7 @@ impl<K: Eq + Hash, V: Clone> Remembered<K, V> {
             return None;
         }
         // A clock that was put back makes no answer younger.
-        let fresh = |at: i64| u128::try_from(now - at).is_ok_and(|age| age < GOOD_FOR.as_micros());
+        let fresh = |at: i64| u128::try_from(now - at).is_ok_and(|age| age < self.good_for.as_micros());
         held.answers.get(asked).filter(|(at, _)| fresh(*at)).map(|(_, answer)| answer.clone())
     }
 
@@ -73,7 +77,7 @@ mod tests {
 
     #[test]
     fn an_answer_holds_only_under_the_state_it_was_read_under() {
-        let remembered = Remembered::new(10);
+        let remembered = Remembered::new(10, A_MOMENT);
         remembered.put("a", 1, 0, "one");
         assert_eq!(remembered.get("a", 1, 999_999), Some("one"));
         assert_eq!(remembered.get("a", 2, 0), None, "something was committed");
@@ -87,7 +91,7 @@ mod tests {
 
     #[test]
     fn memory_stays_bounded() {
-        let remembered = Remembered::new(10);
+        let remembered = Remembered::new(10, A_MOMENT);
         for number in 0..1_000 {
             remembered.put(number, 1, 0, number);
         }

@@ -59,20 +59,24 @@ pub struct FinishHints {
 pub struct Staged {
     slot: SlotId,
     gathered: Vec<u8>,
-    /// The job that has its file; `None` once one has failed.
-    work: Option<JoinHandle<io::Result<Box<Writer>>>>,
+    work: Work,
+}
+
+/// Who has the file of a content that is arriving.
+enum Work {
+    /// Nobody yet: it is made with the first bytes that are written, of a small content with all of them.
+    Begin(Arc<Shared>, bool),
+    /// A job.
+    Job(JoinHandle<io::Result<Box<Writer>>>),
+    /// Nobody any more: a job has failed.
+    Failed,
 }
 
 impl FolderDrive {
-    /// Begins a content: its slot is made while its first bytes arrive. With `sums`, its checksums are made as well.
+    /// Begins a content. With `sums`, its checksums are made as well.
     pub fn stage(&self, sums: bool) -> Staged {
-        let (shared, slot) = (Arc::clone(&self.shared), Uuid::new_v4());
-        let work = spawn(move || {
-            let mut writer = Writer::new(shared, slot)?;
-            writer.summer = sums.then(Summer::default);
-            Ok(writer)
-        });
-        Staged { slot, gathered: Vec::new(), work: Some(work) }
+        let work = Work::Begin(Arc::clone(&self.shared), sums);
+        Staged { slot: Uuid::new_v4(), gathered: Vec::new(), work }
     }
 }
 
@@ -93,9 +97,10 @@ impl Staged {
             self.gathered.extend_from_slice(now);
             rest = later;
             if self.gathered.len() == GATHER {
-                let mut writer = self.writer().await?;
+                let writer = self.writer().await?;
                 let bytes = std::mem::replace(&mut self.gathered, Vec::with_capacity(GATHER));
-                self.work = Some(spawn(move || {
+                self.work = Work::Job(spawn(move || {
+                    let mut writer = writer.get()?;
                     writer.write(&bytes)?;
                     Ok(writer)
                 }));
@@ -109,9 +114,10 @@ impl Staged {
     /// # Errors
     /// What the file system says; the content is then lost.
     pub async fn finish(mut self, hints: FinishHints) -> io::Result<Blob> {
-        let mut writer = self.writer().await?;
+        let writer = self.writer().await?;
         let bytes = std::mem::take(&mut self.gathered);
         let finished = spawn(move || {
+            let mut writer = writer.get()?;
             writer.write(&bytes)?;
             writer.finish(&hints)
         });
@@ -119,16 +125,38 @@ impl Staged {
         Ok(finished.await.map_err(io::Error::other)??.keep())
     }
 
-    async fn writer(&mut self) -> io::Result<Box<Writer>> {
-        let failed = || io::Error::other("an earlier write of this content failed");
-        self.work.take().ok_or_else(failed)?.await.map_err(io::Error::other)?
+    async fn writer(&mut self) -> io::Result<Ready> {
+        match std::mem::replace(&mut self.work, Work::Failed) {
+            Work::Begin(shared, sums) => Ok(Ready::Begin(shared, self.slot, sums)),
+            Work::Job(job) => Ok(Ready::Open(job.await.map_err(io::Error::other)??)),
+            Work::Failed => Err(io::Error::other("an earlier write of this content failed")),
+        }
+    }
+}
+
+/// The file of a content, or what it takes to make it: for the job that writes.
+enum Ready {
+    Begin(Arc<Shared>, SlotId, bool),
+    Open(Box<Writer>),
+}
+
+impl Ready {
+    fn get(self) -> io::Result<Box<Writer>> {
+        match self {
+            Self::Open(writer) => Ok(writer),
+            Self::Begin(shared, slot, sums) => {
+                let mut writer = Writer::new(shared, slot)?;
+                writer.summer = sums.then(Summer::default);
+                Ok(writer)
+            }
+        }
     }
 }
 
 impl Drop for Staged {
     fn drop(&mut self) {
         // What a job that has ended left is removed with its handle, and removing a large file takes a while.
-        if let Some(job) = self.work.take()
+        if let Work::Job(job) = std::mem::replace(&mut self.work, Work::Failed)
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
             runtime.spawn_blocking(move || drop(job));

@@ -10,7 +10,7 @@ use tokio::sync::{Mutex, MutexGuard, Notify, watch};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::remembered::Remembered;
+use super::remembered::{A_MOMENT, A_WHILE, Remembered};
 use super::{content, properties};
 use crate::catalog::db::Db;
 use crate::catalog::drives::Drive;
@@ -77,8 +77,13 @@ pub(in crate::service) struct Recent {
 
 impl Default for Recent {
     fn default() -> Self {
-        // A folder's page may have ten thousand members, so only some are kept.
-        Self { contents: Remembered::new(4096), tops: Remembered::new(4096), folders: Remembered::new(4) }
+        Self {
+            contents: Remembered::new(16_384, A_WHILE),
+            // They tell how long a lock still holds.
+            tops: Remembered::new(4096, A_MOMENT),
+            // A folder's page may have ten thousand members, so only some are kept.
+            folders: Remembered::new(4, A_MOMENT),
+        }
     }
 }
 
