@@ -62,7 +62,7 @@ pub async fn insert(
     new: &Node,
 ) -> Result<()> {
     sql::query(INSERT)
-        .bind(Uuid::new_v4())
+        .bind(sql::new_id())
         .bind(drive)
         .bind(seq)
         .bind(new.id)

@@ -70,7 +70,7 @@ const AFTER: &str = "SELECT e.id, e.uuid, e.at, e.actor_id, e.device_id, e.drive
 /// # Errors
 /// The catalogue's.
 pub async fn add(tx: &mut Tx, new: NewEvent) -> Result<()> {
-    let uuid = Uuid::new_v4();
+    let uuid = sql::new_id();
     let result = if new.result.is_empty() { "ok" } else { new.result };
     let detail = Value::Object(new.detail.clone()).to_string();
     let seq: i64 = sql::query(INSERT)

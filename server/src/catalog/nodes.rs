@@ -175,7 +175,7 @@ const INSERT: &str = "INSERT INTO nodes (uuid, drive_id, parent_id, name, name_k
 ///
 /// # Errors
 /// The catalogue's, also when a live node has that name already.
-pub async fn insert(tx: &mut Tx, new: &NewNode<'_>) -> Result<i64> {
+pub async fn insert(tx: &mut Tx, new: &NewNode<'_>) -> Result<Node> {
     insert_as(tx, new, "live").await
 }
 
@@ -184,12 +184,13 @@ pub async fn insert(tx: &mut Tx, new: &NewNode<'_>) -> Result<i64> {
 /// # Errors
 /// The catalogue's.
 pub async fn insert_dead(tx: &mut Tx, new: &NewNode<'_>) -> Result<i64> {
-    insert_as(tx, new, "dead").await
+    Ok(insert_as(tx, new, "dead").await?.id)
 }
 
-async fn insert_as(tx: &mut Tx, new: &NewNode<'_>, state: &str) -> Result<i64> {
-    Ok(sql::query(INSERT)
-        .bind(Uuid::new_v4())
+async fn insert_as(tx: &mut Tx, new: &NewNode<'_>, state: &str) -> Result<Node> {
+    let uuid = sql::new_id();
+    let id = sql::query(INSERT)
+        .bind(uuid)
         .bind(new.drive_id)
         .bind(new.parent_id)
         .bind(new.name)
@@ -203,7 +204,28 @@ async fn insert_as(tx: &mut Tx, new: &NewNode<'_>, state: &str) -> Result<i64> {
         .bind(new.now)
         .bind(state)
         .fetch_one(tx)
-        .await?)
+        .await?;
+    Ok(Node {
+        id,
+        uuid,
+        drive_id: new.drive_id,
+        parent_id: Some(new.parent_id),
+        name: new.name.to_owned(),
+        kind: new.kind.to_owned(),
+        state: state.to_owned(),
+        seq: new.seq,
+        named_seq: new.seq,
+        hash: None,
+        size: 0,
+        mtime_ns: new.mtime_ns,
+        ino: new.ident.ino.cast_signed(),
+        btime_ns: new.ident.btime_ns,
+        current_version_id: None,
+        last_version: 0,
+        slot: new.slot,
+        modified_at: new.now,
+        deleted_at: None,
+    })
 }
 
 const INSERT_ROOT: &str = "INSERT INTO nodes (uuid, drive_id, parent_id, name, name_key, kind, state, seq, named_seq, size, \
@@ -380,13 +402,13 @@ pub struct Content {
     pub slot: Option<Uuid>,
 }
 
-/// Makes a content a file's current one and the file live.
+/// Makes a content a file's current one and the file live; gives the file as it is then.
 ///
 /// # Errors
 /// The catalogue's.
-pub async fn set_content(tx: &mut Tx, id: i64, seq: i64, content: &Content, now: i64) -> Result<()> {
+pub async fn set_content(tx: &mut Tx, node: &Node, seq: i64, content: &Content, now: i64) -> Result<Node> {
     sql::query(SET_CONTENT)
-        .bind(id)
+        .bind(node.id)
         .bind(seq)
         .bind(&content.hash.as_bytes()[..])
         .bind(content.size)
@@ -399,7 +421,21 @@ pub async fn set_content(tx: &mut Tx, id: i64, seq: i64, content: &Content, now:
         .bind(now)
         .execute(tx)
         .await?;
-    Ok(())
+    Ok(Node {
+        state: "live".to_owned(),
+        seq,
+        hash: Some(content.hash.as_bytes().to_vec()),
+        size: content.size,
+        mtime_ns: content.mtime_ns,
+        ino: content.ident.ino.cast_signed(),
+        btime_ns: content.ident.btime_ns,
+        current_version_id: Some(content.version),
+        last_version: content.number,
+        slot: content.slot,
+        modified_at: now,
+        deleted_at: None,
+        ..node.clone()
+    })
 }
 
 const RESEEN: &str = "UPDATE nodes SET size = $2, mtime_ns = $3, ino = $4, btime_ns = $5 WHERE id = $1";

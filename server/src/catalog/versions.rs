@@ -153,7 +153,7 @@ const INSERT: &str = "INSERT INTO file_versions (uuid, drive_id, node_id, n, pat
 /// The catalogue's.
 pub async fn insert(tx: &mut Tx, new: &NewVersion<'_>) -> Result<i64> {
     Ok(sql::query(INSERT)
-        .bind(Uuid::new_v4())
+        .bind(sql::new_id())
         .bind(new.drive_id)
         .bind(new.node_id)
         .bind(new.n)

@@ -101,7 +101,7 @@ impl<'t> Act<'t> {
     pub async fn begin(tx: &'t mut Tx, drive: i64, actor: Actor, need: Right) -> Result<Self> {
         let gone = || Error::not_found("there is no such drive");
         let drive = drives::lock(tx, drive).await?.ok_or_else(gone)?;
-        if let Some(user) = actor.user_id {
+        if let Some(user) = actor.user_id.filter(|user| *user != drive.owner_id) {
             let right = drives::right(tx, drive.id, user).await?.ok_or_else(gone)?;
             if right < need {
                 return Err(may_not());
@@ -170,8 +170,18 @@ impl<'t> Act<'t> {
 
     pub(super) async fn record(&mut self, seq: i64, kind: &'static str, old: &Side, id: i64) -> Result<Node> {
         let node = nodes::by_id(self.tx, id).await?;
-        changes::insert(self.tx, self.drive.id, seq, kind, &self.actor, old, &node).await?;
+        self.record_as(seq, kind, old, &node).await?;
         Ok(node)
+    }
+
+    pub(super) async fn record_as(
+        &mut self,
+        seq: i64,
+        kind: &'static str,
+        old: &Side,
+        new: &Node,
+    ) -> Result<()> {
+        changes::insert(self.tx, self.drive.id, seq, kind, &self.actor, old, new).await
     }
 
     /// The folder at a path, made with all missing ones above it out of folders staged before.
@@ -223,13 +233,13 @@ impl<'t> Act<'t> {
             slot: Some(staged.slot),
             now: self.actor.now,
         };
-        let id = nodes::insert(self.tx, &new).await?;
+        let node = nodes::insert(self.tx, &new).await?;
         let op = NewOp {
             uuid: staged.slot,
             drive_id: self.drive.id,
             seq,
             kind: "mkdir",
-            node_id: id,
+            node_id: node.id,
             version_id: None,
             path: path.as_str().to_owned(),
             dst: None,
@@ -239,7 +249,7 @@ impl<'t> Act<'t> {
             now: self.actor.now,
         };
         ops::insert(self.tx, &op).await?;
-        let node = self.record(seq, "add", &Side::default(), id).await?;
+        self.record_as(seq, "add", &Side::default(), &node).await?;
         self.log("folder-created", path, &[]).await?;
         Ok(node)
     }
@@ -297,7 +307,7 @@ impl<'t> Act<'t> {
             None => {
                 let node = self.file_to_fill(folder, name, blob.stat.ident, seq).await?;
                 // What was set on a file that died here was set on that one, not on a new one of its name.
-                if !matches!(origin, Origin::New { reason: RESTORE }) {
+                if node.is_dead() && !matches!(origin, Origin::New { reason: RESTORE }) {
                     properties::clear(self.tx, node.id).await?;
                 }
                 node
@@ -322,7 +332,7 @@ impl<'t> Act<'t> {
             number: before.last_version + 1,
             slot: Some(blob.slot),
         };
-        nodes::set_content(self.tx, before.id, seq, &content, self.actor.now).await?;
+        let node = nodes::set_content(self.tx, &before, seq, &content, self.actor.now).await?;
         let op = NewOp {
             uuid: blob.slot,
             drive_id: self.drive.id,
@@ -339,7 +349,7 @@ impl<'t> Act<'t> {
         };
         ops::insert(self.tx, &op).await?;
         let old = if before.current_version_id.is_none() { Side::default() } else { Side::from(&before) };
-        let node = self.record(seq, if created { "add" } else { "modify" }, &old, before.id).await?;
+        self.record_as(seq, if created { "add" } else { "modify" }, &old, &node).await?;
         let detail = [("hash", blob.hash.to_string()), ("reason", reason.to_owned())];
         self.log(if created { "file-created" } else { "file-changed" }, path, &detail).await?;
         Ok(Written { node, seq, created })
@@ -353,9 +363,10 @@ impl<'t> Act<'t> {
         ident: Ident,
         seq: i64,
     ) -> Result<Node> {
-        if let Some(dead) = nodes::dead_file(self.tx, folder.id, name).await? {
+        if let Some(mut dead) = nodes::dead_file(self.tx, folder.id, name).await? {
             nodes::remember_name(self.tx, &dead, dead.seq).await?;
             nodes::set_named(self.tx, dead.id, seq).await?;
+            dead.named_seq = seq;
             return Ok(dead);
         }
         let new = NewNode {
@@ -369,8 +380,7 @@ impl<'t> Act<'t> {
             slot: None,
             now: self.actor.now,
         };
-        let id = nodes::insert(self.tx, &new).await?;
-        nodes::by_id(self.tx, id).await
+        nodes::insert(self.tx, &new).await
     }
 
     async fn version(&mut self, node: &Node, path: &DrivePath, blob: &Blob, reason: &str) -> Result<i64> {

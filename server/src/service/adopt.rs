@@ -103,7 +103,7 @@ impl Act<'_> {
             number,
             slot: None,
         };
-        nodes::set_content(self.tx, node.id, seq, &content, self.actor.now).await
+        nodes::set_content(self.tx, node, seq, &content, self.actor.now).await.map(drop)
     }
 
     /// A content of another program that is kept in a slot, not current.
@@ -174,8 +174,8 @@ impl Act<'_> {
             slot: None,
             now: self.actor.now,
         };
-        let id = nodes::insert(self.tx, &new).await?;
-        let node = self.record(seq, "add", &Side::default(), id).await?;
+        let node = nodes::insert(self.tx, &new).await?;
+        self.record_as(seq, "add", &Side::default(), &node).await?;
         self.log("folder-created", path, &[("reason", EXTERNAL.to_owned())]).await?;
         Ok(node)
     }

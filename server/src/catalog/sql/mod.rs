@@ -19,6 +19,7 @@ use sqlx::{AssertSqlSafe, Postgres, Row as _, SqlSafeStr as _};
 use super::db::{Engine, Tx};
 use crate::error;
 use column::plan;
+use uuid::Uuid;
 
 /// Why a statement failed.
 #[derive(Debug, thiserror::Error)]
@@ -202,6 +203,12 @@ impl<'q> Query<'q> {
         };
         Ok(sqlx::query_with(text, arguments))
     }
+}
+
+/// A new public id for a row of a table that only grows. Random, but for its first bytes, which say when it was made: rows
+/// of one time then lie together in the index of their ids, where wholly random ones would touch a page each.
+pub fn new_id() -> Uuid {
+    Uuid::now_v7()
 }
 
 fn postgres_plan<T: FromRow>(row: &PgRow) -> Result<Vec<usize>, Error> {
