@@ -70,6 +70,14 @@ pub fn stat_of(file: impl AsFd) -> io::Result<Stat> {
     raw(file.as_fd(), NOTHING, AtFlags::EMPTY_PATH)
 }
 
+/// What a path leads to, links followed: for where a drive's root is said to be.
+///
+/// # Errors
+/// What `statx` says; `NotFound` when there is nothing.
+pub fn stat_path(path: impl Arg) -> io::Result<Stat> {
+    raw(rustix::fs::CWD, path, AtFlags::empty())
+}
+
 fn raw(fd: BorrowedFd<'_>, name: impl Arg, flags: AtFlags) -> io::Result<Stat> {
     let wanted = StatxFlags::BASIC_STATS | StatxFlags::BTIME;
     Ok(from_statx(&rustix::fs::statx(fd, name, flags, wanted)?))

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use holdfast_disk::attrs::Lost;
 use holdfast_disk::signature::README;
-use holdfast_disk::stat::stat_of;
+use holdfast_disk::stat::{stat_of, stat_path};
 use holdfast_disk::sync::{sync_folder, write_atomic};
 use holdfast_disk::{RESERVED, Signature, SignatureError, beneath};
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags};
@@ -257,19 +257,14 @@ impl FolderDrive {
     }
 
     fn same_folder(&self) -> bool {
-        let there = rustix::fs::open(&self.path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
-            .map_err(io::Error::from)
-            .and_then(stat_of);
-        let ours = stat_of(self.shared.root.fd());
-        matches!((there, ours), (Ok(there), Ok(ours)) if (there.dev, there.ident) == (ours.dev, ours.ident))
+        let there = stat_path(&self.path);
+        let ours = self.shared.root.place();
+        there.is_ok_and(|there| (there.dev, there.ident) == ours)
     }
 
     /// Whether the root is still there, by its path and by its signature.
     pub fn verify(&self) -> Health {
-        let there = match rustix::fs::open(&self.path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
-            .map_err(io::Error::from)
-            .and_then(stat_of)
-        {
+        let there = match stat_path(&self.path) {
             Ok(stat) => stat,
             Err(e) => return Health::Offline(format!("its folder cannot be reached: {e}")),
         };

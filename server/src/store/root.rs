@@ -23,6 +23,7 @@ const FOLDERS: usize = 32;
 pub(crate) struct Root {
     fd: OwnedFd,
     dev: u64,
+    ident: disk::Ident,
     changed: Mutex<Changed>,
 }
 
@@ -36,9 +37,9 @@ struct Changed {
 
 impl Root {
     pub(crate) fn new(fd: OwnedFd) -> io::Result<Self> {
-        let dev = stat_of(&fd)?.dev;
+        let disk::Stat { dev, ident, .. } = stat_of(&fd)?;
         let changed = Mutex::new(Changed { folders: HashMap::new(), everything: true });
-        Ok(Self { fd, dev, changed })
+        Ok(Self { fd, dev, ident, changed })
     }
 
     pub(crate) fn fd(&self) -> &OwnedFd {
@@ -50,6 +51,11 @@ impl Root {
         self.dev
     }
 
+    /// Which folder of which file system it is; means something within one run only.
+    pub(crate) fn place(&self) -> (u64, disk::Ident) {
+        (self.dev, self.ident)
+    }
+
     /// Opens something beneath the root; a pipe without waiting for its other end.
     pub(crate) fn open(&self, path: &Phys, flags: OFlags) -> io::Result<OwnedFd> {
         beneath::open(&self.fd, path.as_str(), flags | OFlags::NOFOLLOW | OFlags::NONBLOCK)
@@ -57,7 +63,9 @@ impl Root {
 
     /// As [`Root::open`], where no disk has to be waited for; `None`: it would have to.
     pub(crate) fn open_at_once(&self, path: &Phys, flags: OFlags) -> io::Result<Option<OwnedFd>> {
-        beneath::open_at_once(&self.fd, path.as_str(), flags | OFlags::NOFOLLOW | OFlags::NONBLOCK)
+        // With `PATH` nothing is waited for, and the kernel takes no other flag than these.
+        let quick = if flags.contains(OFlags::PATH) { OFlags::empty() } else { OFlags::NONBLOCK };
+        beneath::open_at_once(&self.fd, path.as_str(), flags | OFlags::NOFOLLOW | quick)
     }
 
     pub(crate) fn open_folder(&self, path: &Phys) -> io::Result<OwnedFd> {

@@ -322,6 +322,20 @@ async fn a_file_is_opened_by_identity_and_never_through_a_link() {
 }
 
 #[tokio::test]
+async fn a_file_that_was_just_placed_is_opened_without_waiting_for_a_disk() {
+    let drive = Drive::new();
+    let blob = drive.put("a", "one").await;
+    // The kernel cannot tell while something is renamed anywhere.
+    let opened = (0..10_000).find_map(|_| drive.drive.open_file_at_once(&[phys("a")], Some(blob.stat.ident)));
+    let (mut file, stat, _) = opened.expect("it is in memory").unwrap();
+    let mut content = String::new();
+    file.read_to_string(&mut content).unwrap();
+    assert_eq!((content.as_str(), stat.ident), ("one", blob.stat.ident));
+    let absent = (0..10_000).find_map(|_| drive.drive.open_file_at_once(&[phys("b")], None));
+    assert!(absent.is_none_or(|absent| matches!(absent, Err(OpenError::Absent))));
+}
+
+#[tokio::test]
 async fn a_copy_is_of_that_file_and_has_its_time() {
     let drive = Drive::new();
     let old = drive.put("a", "one").await;
