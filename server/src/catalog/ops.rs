@@ -282,8 +282,10 @@ pub async fn set_state(tx: &mut Tx, id: i64, state: &'static str, detail: Option
     Ok(())
 }
 
-const SETTLE_NODES: &str = "UPDATE nodes SET slot = NULL WHERE drive_id = $1 AND state = 'live' AND slot IN (\
-     SELECT uuid FROM ops WHERE drive_id = $1 AND seq <= $2 AND state = 'pending')";
+// By the nodes' keys: SQLite would else go through all nodes of the drive.
+const SETTLE_NODES: &str = "UPDATE nodes SET slot = NULL WHERE state = 'live' \
+     AND id IN (SELECT node_id FROM ops WHERE drive_id = $1 AND seq <= $2 AND state = 'pending') \
+     AND slot IN (SELECT uuid FROM ops WHERE drive_id = $1 AND seq <= $2 AND state = 'pending')";
 const SETTLE_OPS: &str = "UPDATE ops SET state = 'placed' WHERE drive_id = $1 AND seq <= $2 AND state = 'pending' \
      AND (displaced_ino IS NOT NULL OR detail IS NOT NULL)";
 const DROP_DONE: &str = "DELETE FROM ops WHERE drive_id = $1 AND seq <= $2 AND state = 'pending'";

@@ -216,6 +216,15 @@ fn postgres_plan<T: FromRow>(row: &PgRow) -> Result<Vec<usize>, Error> {
     plan::<T>(&names)
 }
 
+/// How SQLite goes about a text; nothing on Postgres.
+#[cfg(test)]
+pub fn plan_of(tx: &mut Tx, sql: &str) -> Result<Vec<String>, Error> {
+    match &mut tx.engine {
+        Engine::Sqlite(transaction) => sqlite::plan_of(transaction, sql),
+        Engine::Postgres(_) => Ok(Vec::new()),
+    }
+}
+
 /// Has a text looked at by the engine without running it.
 ///
 /// # Errors

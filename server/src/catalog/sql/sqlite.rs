@@ -176,6 +176,19 @@ pub fn rows<T: FromRow, E: From<Error>>(
     Ok(())
 }
 
+/// How SQLite goes about a text, a line for each step.
+#[cfg(test)]
+pub fn plan_of(transaction: &mut Transaction, sql: &str) -> Result<Vec<String>, Error> {
+    let connection = transaction.connection()?;
+    let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
+    let mut rows = statement.raw_query();
+    let mut steps = Vec::new();
+    while let Some(row) = rows.next()? {
+        steps.push(row.get(3)?);
+    }
+    Ok(steps)
+}
+
 /// Has SQLite look at a text without running it.
 #[cfg(test)]
 pub fn prepare(transaction: &mut Transaction, sql: &str) -> Result<(), Error> {

@@ -22,6 +22,21 @@ both_engines! {
     }
 }
 
+#[test]
+fn plans() {
+    crate::catalog::testing::run(crate::catalog::db::EngineName::Sqlite, |db| async move {
+        for (file, statements) in FILES {
+            for (name, text) in *statements {
+                let steps =
+                    db.read(move |tx| Box::pin(async move { Ok(sql::plan_of(tx, text)?) })).await.unwrap();
+                for step in steps {
+                    println!("{file}::{name}: {step}");
+                }
+            }
+        }
+    });
+}
+
 /// The constants of a source file that are texts.
 fn texts(source: &str) -> impl Iterator<Item = &str> {
     let named =
