@@ -185,7 +185,7 @@ impl Row {
 }
 
 const BENEATH: &str = "SELECT path, agreed, agreed_seq FROM sync_metadata WHERE sync_state_id = $1 AND agreed IS NOT NULL \
-     AND (path = $2 OR (path > $3 AND path < $4)) ORDER BY path";
+     AND path >= $2 AND path < $4 AND (path = $2 OR path > $3) ORDER BY path";
 
 /// Agreements of a path and all beneath it.
 ///

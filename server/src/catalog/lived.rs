@@ -197,7 +197,7 @@ async fn kept_by_node(tx: &mut Tx, wanted: &[Wanted], lived: &[Lived]) -> Result
     Ok(kept)
 }
 
-const ANY_BY_PATH: &str = "SELECT 1 WHERE EXISTS (SELECT 1 FROM file_versions WHERE drive_id = $1 AND node_id IS NULL AND n IS NOT NULL)";
+const ANY_BY_PATH: &str = "SELECT 1 WHERE EXISTS (SELECT 1 FROM file_versions WHERE drive_id = $1 AND path >= '' AND node_id IS NULL AND n IS NOT NULL)";
 
 /// Contents that were kept for a path where no file ever was. There are hardly ever any.
 async fn kept_by_path(tx: &mut Tx, drive: i64, wanted: &[Wanted]) -> Result<Vec<usize>> {

@@ -13,6 +13,7 @@ pub mod lived;
 pub mod locks;
 pub mod members;
 pub mod migrate;
+mod node_writes;
 pub mod nodes;
 pub mod ops;
 pub mod properties;

@@ -28,7 +28,8 @@ pub async fn replace(tx: &mut Tx, old: Uuid, new: Uuid) -> Result<()> {
     Ok(())
 }
 
-const FOLDER_IN: &str = "SELECT id FROM nodes WHERE drive_id = $1 AND slot = $2 AND kind = 'folder'";
+// The sign keeps SQLite from an index by drive, in which it would go through all nodes of it.
+const FOLDER_IN: &str = "SELECT id FROM nodes WHERE +drive_id = $1 AND slot = $2 AND kind = 'folder'";
 
 /// The dead folder that lies in a slot.
 ///

@@ -124,6 +124,7 @@ pub(super) const FILES: &[(&str, Statements)] = &[
     ("locks", super::locks::STATEMENTS),
     ("members", super::members::STATEMENTS),
     ("migrate", migrate::STATEMENTS),
+    ("node_writes", super::node_writes::STATEMENTS),
     ("nodes", super::nodes::STATEMENTS),
     ("ops", super::ops::STATEMENTS),
     ("properties", super::properties::STATEMENTS),

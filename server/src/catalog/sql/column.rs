@@ -169,7 +169,7 @@ impl<'r> Columns<'r> {
     ///
     /// # Errors
     /// When it is not of that type.
-    pub fn next<T: Column>(&mut self) -> Result<T, Error> {
+    pub fn read<T: Column>(&mut self) -> Result<T, Error> {
         // Without names the answer's own order counts.
         let at = self.plan.get(self.next).copied().unwrap_or(self.next);
         self.next += 1;
@@ -180,7 +180,7 @@ impl<'r> Columns<'r> {
     }
 }
 
-/// What a row can be read as: a structure by the names of its fields ([`row!`]), a tuple or a single value by position.
+/// What a row can be read as: a structure by the names of its fields (`row!`), a tuple or a single value by position.
 pub trait FromRow: Sized {
     /// Adds the names of its columns, in the order in which it reads them; none: it goes by position.
     fn names(names: &mut Vec<&'static str>);
@@ -208,7 +208,7 @@ impl<T: Column> FromRow for T {
     fn names(_: &mut Vec<&'static str>) {}
 
     fn from_row(columns: &mut Columns<'_>) -> Result<Self, Error> {
-        columns.next()
+        columns.read()
     }
 }
 
@@ -218,7 +218,7 @@ macro_rules! tuples {
             fn names(_: &mut Vec<&'static str>) {}
 
             fn from_row(columns: &mut Columns<'_>) -> Result<Self, Error> {
-                Ok(($(columns.next::<$part>()?,)+))
+                Ok(($(columns.read::<$part>()?,)+))
             }
         }
     )+};
@@ -247,7 +247,7 @@ macro_rules! row {
             ) -> Result<Self, $crate::catalog::sql::Error> {
                 Ok(Self {
                     $($inner: <$type as $crate::catalog::sql::FromRow>::from_row(columns)?,)?
-                    $($field: columns.next()?,)*
+                    $($field: columns.read()?,)*
                 })
             }
         }

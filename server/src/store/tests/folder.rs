@@ -327,7 +327,7 @@ async fn a_file_that_was_just_placed_is_opened_without_waiting_for_a_disk() {
     let blob = drive.put("a", "one").await;
     // The kernel cannot tell while something is renamed anywhere.
     let opened = (0..10_000).find_map(|_| drive.drive.open_file_at_once(&[phys("a")], Some(blob.stat.ident)));
-    let (mut file, stat, _) = opened.expect("it is in memory").unwrap();
+    let (mut file, stat, _) = opened.unwrap().unwrap();
     let mut content = String::new();
     file.read_to_string(&mut content).unwrap();
     assert_eq!((content.as_str(), stat.ident), ("one", blob.stat.ident));
