@@ -20,6 +20,8 @@ use crate::service::upload::{self, Declared, Upload};
 use crate::service::{act, listing};
 use crate::store::{Blob, FinishHints, Phys};
 
+/// A sender who has sent nothing by then takes time, in which room is made for the content.
+const SOON: Duration = Duration::from_millis(10);
 /// How long a sender may be silent in the middle of a content.
 const SILENCE: Duration = Duration::from_secs(300);
 /// SabreDAV's way of asking for a part to be written.
@@ -79,12 +81,22 @@ pub async fn receive(
     let hints = FinishHints { mtime_ns: fields::declared_mtime(headers)?, at: at.map(Phys::from) };
     let mut upload = Upload::begin(mounted, declared)?;
     let mut stream = body.into_data_stream();
+    let mut patience = SOON;
     loop {
-        match tokio::time::timeout(SILENCE, stream.next()).await {
-            Ok(Some(Ok(bytes))) => upload.write(bytes).await?,
-            Ok(None) => return upload.finish(hints).await,
-            Ok(Some(Err(error))) => return Err(Error::malformed("the content broke off").because(error)),
+        let next = match tokio::time::timeout(patience, stream.next()).await {
+            Ok(next) => next,
+            Err(_) if patience == SOON => {
+                upload.make_room();
+                patience = SILENCE;
+                continue;
+            }
             Err(_) => return Err(Error::malformed("the content stopped arriving")),
+        };
+        patience = SILENCE;
+        match next {
+            Some(Ok(bytes)) => upload.write(bytes).await?,
+            None => return upload.finish(hints).await,
+            Some(Err(error)) => return Err(Error::malformed("the content broke off").because(error)),
         }
     }
 }

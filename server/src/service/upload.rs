@@ -52,6 +52,11 @@ impl Upload {
         Ok(Self { mounted: Arc::clone(mounted), staged, declared, received: 0 })
     }
 
+    /// Has its slot made by now: its sender takes time.
+    pub fn make_room(&mut self) {
+        self.staged.begin();
+    }
+
     /// Adds the next bytes.
     ///
     /// # Errors
@@ -61,6 +66,9 @@ impl Upload {
         within(self.received, self.declared.limit)?;
         if self.declared.size.is_some_and(|size| self.received > size) {
             return Err(self.other_length());
+        }
+        if self.declared.size != Some(self.received) {
+            self.make_room();
         }
         self.staged.write(bytes).await.map_err(disk_error)
     }

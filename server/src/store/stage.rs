@@ -64,7 +64,7 @@ pub struct Staged {
 
 /// Who has the file of a content that is arriving.
 enum Work {
-    /// Nobody yet: it is made with the first bytes that are written, of a small content with all of them.
+    /// Nobody yet: a small content that is here as a whole takes one job, in which it is made, written and finished.
     Begin(Arc<Shared>, bool),
     /// A job.
     Job(JoinHandle<io::Result<Box<Writer>>>),
@@ -84,6 +84,14 @@ impl Staged {
     /// Its slot.
     pub fn slot(&self) -> SlotId {
         self.slot
+    }
+
+    /// Has its slot made by now, while the rest arrives.
+    pub fn begin(&mut self) {
+        if let Work::Begin(shared, sums) = &self.work {
+            let ready = Ready::Begin(Arc::clone(shared), self.slot, *sums);
+            self.work = Work::Job(spawn(move || ready.get()));
+        }
     }
 
     /// Adds the next bytes; waits while earlier ones are still being written.

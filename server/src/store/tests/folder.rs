@@ -167,7 +167,8 @@ async fn content_that_is_let_go_leaves_nothing_behind() {
     let drive = Drive::new();
     let mut begun = drive.drive.stage(false);
     begun.write(Bytes::from(vec![1; 700_000])).await.unwrap();
-    let untouched = drive.drive.stage(false);
+    let mut untouched = drive.drive.stage(false);
+    untouched.begin();
     let slots = async |count: usize| {
         while drive.slots().len() != count {
             tokio::task::yield_now().await;
