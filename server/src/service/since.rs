@@ -2,7 +2,8 @@
 //! what was there and is not any more.
 //!
 //! It is told change by change, in the order of the drive: each file or folder at its latest one. A folder that came to
-//! where it is brings along what is in it and did not change itself. The head is read before anything else, so that what
+//! where it is brings along what was in it by then: whoever follows has the folder before what is in it, and where a file
+//! was before, loses nothing when that makes room for the folder. The head is read before anything else, so that what
 //! changes meanwhile is told again the next time, never left out.
 
 use std::collections::{HashMap, VecDeque};
@@ -70,6 +71,9 @@ struct Scope {
     folder: i64,
     path: DrivePath,
     since: i64,
+    /// Sequence by which the folder, or one above it, came to where it is: what is older belongs to that change, for no token
+    /// from before says anything about the folder.
+    came: i64,
     head: i64,
     deep: bool,
     wanted: Wanted,
@@ -108,13 +112,12 @@ pub async fn begin(mounted: &Arc<Mounted>, asked: Asked) -> Result<Walk> {
                     );
                 }
                 let other = || Error::forbidden("the token says nothing about this folder").code(OTHER_TOKEN);
+                let came = found.above.iter().map(|above| above.seq).max().unwrap_or(0).max(folder.seq);
                 let since = match asked.since {
                     None => 0,
                     Some(change) => {
                         let seq = since::seq_of(tx, id, change).await?.ok_or_else(other)?;
                         // Then another folder was at this address, or this one at another.
-                        let came =
-                            found.above.iter().map(|above| above.seq).max().unwrap_or(0).max(folder.seq);
                         if seq < drive.prune_floor || came > seq {
                             return Err(other());
                         }
@@ -126,6 +129,7 @@ pub async fn begin(mounted: &Arc<Mounted>, asked: Asked) -> Result<Walk> {
                     folder: folder.id,
                     path: asked.folder,
                     since,
+                    came,
                     head: drive.head_seq,
                     deep: asked.deep,
                     wanted: asked.wanted,
@@ -202,7 +206,7 @@ struct Turn {
 #[derive(Debug, Clone)]
 struct Way {
     path: DrivePath,
-    /// The latest change of a folder on the way.
+    /// The latest change of a folder on the way, of those that are told.
     seq: i64,
 }
 
@@ -247,11 +251,13 @@ impl Telling<'_> {
             && let Some(way) = self.way(changed.parent_id).await?
         {
             let path = beneath(&way.path, &changed.member.name);
-            // Where a folder above came later, that one brings along what did not change itself.
-            if is_folder && self.scope.deep && since > 0 && way.seq <= seq {
-                down.push(Level { folder: id, path: path.clone(), after: String::new(), seq });
+            // Where a folder above came later, that one brings this along.
+            if since == 0 || way.seq <= seq {
+                if is_folder && self.scope.deep && since > 0 {
+                    down.push(Level { folder: id, path: path.clone(), after: String::new(), seq });
+                }
+                self.present(seq, path, changed.clone()).await?;
             }
-            self.present(seq, path, changed.clone()).await?;
         }
         let kept_name = changed.named_seq <= since;
         if since == 0 || (kept_name && !changed.is_dead()) {
@@ -292,9 +298,7 @@ impl Telling<'_> {
             if member.member.is_folder() {
                 down.push(Level { folder: member.member.id, path: path.clone(), after: String::new(), seq });
             }
-            if member.seq <= self.scope.since {
-                self.present(seq, path, member).await?;
-            }
+            self.present(seq, path, member).await?;
         }
         Ok(())
     }
@@ -308,6 +312,7 @@ impl Telling<'_> {
             sums: if wanted.sums { sums::of_node(self.tx, id).await? } else { None },
             member,
         };
+        let seq = seq.max(self.scope.came);
         self.told.push(Different { seq, path, is_folder, now: Some(described) });
         Ok(())
     }
@@ -363,11 +368,12 @@ impl Telling<'_> {
         }
         let lineage = nodes::lineage(self.tx, folder).await?;
         let from = lineage.iter().position(|node| node.id == self.scope.folder);
+        let head = self.scope.head;
         let way = from.filter(|_| tree::is_live(&lineage)).map(|from| {
             let below = &lineage[from + 1..];
             Way {
                 path: below.iter().fold(self.scope.path.clone(), |path, node| beneath(&path, &node.name)),
-                seq: below.iter().map(|node| node.seq).max().unwrap_or(0),
+                seq: below.iter().map(|node| node.seq).filter(|seq| *seq <= head).max().unwrap_or(0),
             }
         });
         self.ways.insert(folder, way.clone());
