@@ -17,6 +17,8 @@ use crate::service::since::{self, Asked, Different, NO_FOLDER, OTHER_TOKEN, Walk
 
 /// In front of the change that a token names.
 const TOKEN: &str = "urn:holdfast:sync:";
+/// Behind the token of a first answer's part: the next part of it is asked for with that.
+const IN_PARTS: &str = "+";
 /// More than so many are not told at once to those who set a limit: their answer is put together before it is sent.
 const MOST: usize = 10_000;
 
@@ -30,6 +32,9 @@ struct Report {
     since: Option<Uuid>,
     deep: bool,
     limit: Option<usize>,
+    /// It is the first answer, or goes on with that: only this one is given in parts. Later ones tell where things are no
+    /// longer, since the token: of something that changed twice, a token from between would not know where it had been.
+    first: bool,
 }
 
 /// Answers a REPORT.
@@ -60,7 +65,7 @@ pub(super) async fn handle(inside: &Inside, parts: &Parts, body: Body) -> Result
     let minimal = answering.is_minimal();
     let mut response = match report.limit {
         None => xml(StatusCode::MULTI_STATUS, stream_of(answering, walk)),
-        Some(limit) => limited(inside, &answering, walk, limit.min(MOST)).await?,
+        Some(limit) => limited(inside, &answering, walk, limit.min(MOST), report.first).await?,
     };
     if minimal {
         say_minimal(&mut response);
@@ -83,14 +88,17 @@ fn read(asked: &Element) -> Result<Option<Report>> {
         }
     };
     let token = asked.dav("sync-token").ok_or_else(|| Error::malformed("the sync-token is missing"))?.text();
-    let since = match token.trim() {
-        "" => None,
-        text => match text.strip_prefix(TOKEN).and_then(|change| Uuid::try_parse(change).ok()) {
-            Some(change) => Some(change),
-            None => return Ok(None),
-        },
+    let (since, first) = match token.trim() {
+        "" => (None, true),
+        text => {
+            let change = text.strip_suffix(IN_PARTS).unwrap_or(text).strip_prefix(TOKEN);
+            let Some(change) = change.and_then(|change| Uuid::try_parse(change).ok()) else {
+                return Ok(None);
+            };
+            (Some(change), text.ends_with(IN_PARTS))
+        }
     };
-    Ok(Some(Report { since, deep, limit }))
+    Ok(Some(Report { since, deep, limit, first }))
 }
 
 fn write(answering: &Answering, out: &mut String, different: &Different) {
@@ -106,9 +114,12 @@ fn write(answering: &Answering, out: &mut String, different: &Different) {
     }
 }
 
-fn end(out: &mut String, change: Uuid) {
+fn end(out: &mut String, change: Uuid, whole: bool) {
     out.push_str("<D:sync-token>");
     out.push_str(&token(change));
+    if !whole {
+        out.push_str(IN_PARTS);
+    }
     out.push_str("</D:sync-token>");
     out.push_str(END);
 }
@@ -132,7 +143,7 @@ fn stream_of(answering: Answering, walk: Walk) -> Body {
             match standing.walk.next().await {
                 Ok(Some(page)) => page.iter().for_each(|one| write(&standing.answering, &mut out, one)),
                 Ok(None) => {
-                    end(&mut out, standing.walk.head);
+                    end(&mut out, standing.walk.head, true);
                     return Some((std::io::Result::Ok(Bytes::from(out)), None));
                 }
                 // What was sent cannot be taken back: the answer breaks off, so that nobody takes it for whole.
@@ -145,9 +156,15 @@ fn stream_of(answering: Answering, walk: Walk) -> Body {
     }))
 }
 
-/// An answer with no more than `limit` responses; it ends between two changes, with a token to go on from there (RFC 6578,
-/// section 3.6). Where already the first change makes more, it is refused.
-async fn limited(inside: &Inside, answering: &Answering, mut walk: Walk, limit: usize) -> Result<Response> {
+/// An answer with no more than `limit` responses. A first one that has more ends between two changes, with a token to go on
+/// from there (RFC 6578, section 3.6); any other that has, and a first one of which already one change makes more, is refused.
+async fn limited(
+    inside: &Inside,
+    answering: &Answering,
+    mut walk: Walk,
+    limit: usize,
+    first: bool,
+) -> Result<Response> {
     let mut out = String::from(BEGIN);
     let mut count = 0;
     // The change that is being told, where its responses begin in the text, and the one before it.
@@ -159,7 +176,7 @@ async fn limited(inside: &Inside, answering: &Answering, mut walk: Walk, limit: 
                 (telling, begins) = (one.seq, out.len());
             }
             if count == limit {
-                let Some(before) = before else {
+                let Some(before) = before.filter(|_| first) else {
                     let refused = "<D:number-of-matches-within-limits/>";
                     return Ok(precondition(StatusCode::INSUFFICIENT_STORAGE, refused));
                 };
@@ -169,13 +186,13 @@ async fn limited(inside: &Inside, answering: &Answering, mut walk: Walk, limit: 
                 out.push_str("</D:href>");
                 write_status(&mut out, StatusCode::INSUFFICIENT_STORAGE);
                 out.push_str("<D:error><D:number-of-matches-within-limits/></D:error></D:response>");
-                end(&mut out, since::token_of(&inside.mounted, before).await?);
+                end(&mut out, since::token_of(&inside.mounted, before).await?, false);
                 return Ok(xml(StatusCode::MULTI_STATUS, out));
             }
             write(answering, &mut out, one);
             count += 1;
         }
     }
-    end(&mut out, walk.head);
+    end(&mut out, walk.head, true);
     Ok(xml(StatusCode::MULTI_STATUS, out))
 }
