@@ -61,9 +61,9 @@ pub async fn members(tx: &mut Tx, folder: i64, after: &str, limit: i64) -> Resul
     Ok(sql::query(MEMBERS).bind(folder).bind(after).bind(limit).fetch_all(tx).await?)
 }
 
-const UNCHANGED: &str = select!("WHERE parent_id = $1 AND state <> 'dead' AND seq <= $2 ORDER BY name");
+const UNCHANGED: &str = select!("WHERE parent_id = $1 AND state <> 'dead' AND named_seq <= $2 ORDER BY name");
 
-/// Members of a folder, which may be dead, that are the same since a sequence: they were in it then.
+/// Members of a folder, which may be dead, that are where they were at a sequence, whatever else became of them.
 ///
 /// # Errors
 /// The catalogue's.
