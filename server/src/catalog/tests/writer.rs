@@ -4,9 +4,11 @@ use std::sync::{Arc, Mutex};
 
 use crate::catalog::db::{Committed, Db};
 use crate::catalog::events::{self, NewEvent};
+use crate::catalog::nodes::{self, NewNode};
 use crate::catalog::settings;
 use crate::catalog::sql;
 use crate::catalog::testing::both_engines;
+use crate::domain::stat::Ident;
 use crate::error::{Error, Kind, Result};
 
 /// Everything that was published, a list per commit.
@@ -55,6 +57,17 @@ both_engines! {
         good.unwrap();
         assert!(known(&db, "good").await);
         assert!(!known(&db, "a").await);
+    }
+
+    async fn a_row_without_what_it_refers_to_is_refused_also_where_its_key_is_asked_for(db: Db) {
+        let made = db.write(|tx| Box::pin(async move {
+            let ident = Ident { ino: 1, btime_ns: 1 };
+            let new = NewNode {
+                drive_id: 999, parent_id: 999, name: "a", kind: "file", seq: 1, ident, mtime_ns: 0, slot: None, now: 0,
+            };
+            nodes::insert(tx, &new).await.map(drop)
+        }));
+        assert_eq!(made.await.unwrap_err().kind(), Kind::Internal);
     }
 
     async fn a_write_that_panics_takes_nothing_else_with_it_and_the_writer_goes_on(db: Db) {
