@@ -104,11 +104,11 @@ pub trait Column: Sized {
 }
 
 macro_rules! columns {
-    ($($as:ty: $pattern:pat $(if $guard:expr)? => $into:expr;)+) => {$(
+    ($($as:ty: $pattern:pat => $into:expr;)+) => {$(
         impl Column for $as {
             fn of_sqlite(value: ValueRef<'_>) -> Option<Self> {
                 match value {
-                    $pattern $(if $guard)? => $into,
+                    $pattern => $into,
                     _ => None,
                 }
             }

@@ -15,11 +15,11 @@ use futures_util::TryStreamExt as _;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query as PgQuery;
 use sqlx::{AssertSqlSafe, Postgres, Row as _, SqlSafeStr as _};
+use uuid::Uuid;
 
+use self::column::plan;
 use super::db::{Engine, Tx};
 use crate::error;
-use column::plan;
-use uuid::Uuid;
 
 /// Why a statement failed.
 #[derive(Debug, thiserror::Error)]

@@ -141,7 +141,8 @@ fn prepared<'c>(
     for at in 1..=statement.parameter_count() {
         // `$7` is a name to SQLite, numbered by when it is met first.
         let number = statement.parameter_name(at).and_then(|name| name.get(1..)?.parse::<usize>().ok());
-        let value = values.get(number.unwrap_or(at) - 1).ok_or(Error::NoValue(at))?;
+        let place = number.unwrap_or(at).checked_sub(1);
+        let value = place.and_then(|place| values.get(place)).ok_or(Error::NoValue(at))?;
         statement.raw_bind_parameter(at, value)?;
     }
     Ok(statement)
