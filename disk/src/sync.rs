@@ -20,8 +20,14 @@ pub fn begin_writing(file: impl AsFd, from: u64) {
     let _ = rustix::fs::fadvise(file, from, None, Advice::DontNeed);
 }
 
-/// Bytes that this machine holds in memory and has yet to write, whoever wrote them; `None` where it does not say.
-pub fn unwritten() -> Option<u64> {
+/// Whether syncing a whole file system waits for little that others wrote; false where the machine does not say.
+pub fn little_unwritten() -> bool {
+    const LITTLE: u64 = 8 * 1024 * 1024;
+    unwritten().is_some_and(|bytes| bytes <= LITTLE)
+}
+
+/// Bytes that this machine holds in memory and has yet to write, whoever wrote them.
+fn unwritten() -> Option<u64> {
     let said = std::fs::read_to_string("/proc/meminfo").ok()?;
     let of = |name: &str| -> Option<u64> {
         let line = said.lines().find_map(|line| line.strip_prefix(name))?;

@@ -6,8 +6,7 @@ use std::collections::{HashMap, HashSet};
 use holdfast_protocol::ContentHash;
 
 use super::db::Tx;
-use super::sql::{self, Builder, row};
-use super::sync::STATEMENT;
+use super::sql::{self, Builder, portions, row};
 use crate::error::{Error, Result};
 
 /// A path and a content that is looked for in its history.
@@ -134,7 +133,7 @@ fn split_at_depth(path: &str, depth: usize) -> (&str, &str) {
 /// Who stayed under each name in each folder, while that folder itself was where it is looked for.
 async fn step(tx: &mut Tx, steps: &[(&str, &str, Stay)]) -> Result<Vec<(usize, Stay)>> {
     let mut found = Vec::new();
-    for (chunk, steps) in steps.chunks(STATEMENT).enumerate() {
+    for (begin, steps) in portions(steps) {
         let mut query = Builder::new(tx.engine_name(), "WITH wanted (i, parent_id, name) AS (");
         query.rows(
             steps
@@ -163,7 +162,7 @@ async fn step(tx: &mut Tx, steps: &[(&str, &str, Stay)]) -> Result<Vec<(usize, S
                 is_folder: row.current == 1,
             };
             if stay.from_seq <= stay.to_seq {
-                found.push((chunk * STATEMENT + i, stay));
+                found.push((begin + i, stay));
             }
         }
     }
@@ -177,7 +176,7 @@ async fn kept_by_node(tx: &mut Tx, wanted: &[Wanted], lived: &[Lived]) -> Result
         .flat_map(|(i, lived)| lived.nodes.iter().map(move |node| (i, node.id)))
         .collect();
     let mut kept = Vec::new();
-    for pairs in pairs.chunks(STATEMENT) {
+    for (_, pairs) in portions(&pairs) {
         let mut query = Builder::new(tx.engine_name(), "WITH wanted (i, node_id, hash) AS (");
         query.rows(
             pairs
@@ -206,7 +205,7 @@ async fn kept_by_path(tx: &mut Tx, drive: i64, wanted: &[Wanted]) -> Result<Vec<
     if any.is_none() {
         return Ok(kept);
     }
-    for (chunk, questions) in wanted.chunks(STATEMENT).enumerate() {
+    for (begin, questions) in portions(wanted) {
         let mut query = Builder::new(tx.engine_name(), "WITH wanted (i, path, hash) AS (");
         query.rows(questions.iter().enumerate().map(|(i, question)| {
             [index(i).into(), question.path.as_str().into(), question.hash.as_bytes()[..].into()]
@@ -219,7 +218,7 @@ async fn kept_by_path(tx: &mut Tx, drive: i64, wanted: &[Wanted]) -> Result<Vec<
         query.bind(drive);
         let found: Vec<i64> = query.build().fetch_all(tx).await?;
         for i in found {
-            kept.push(chunk * STATEMENT + usize::try_from(i).map_err(Error::internal)?);
+            kept.push(begin + usize::try_from(i).map_err(Error::internal)?);
         }
     }
     Ok(kept)

@@ -9,12 +9,9 @@ use holdfast_protocol::{ContentHash, PathMap, Value};
 
 use super::agreements::Stored;
 use super::db::Tx;
-use super::sql::{self, Builder, row};
+use super::sql::{self, Builder, STATEMENT, portions, row};
 use crate::domain::reconcile::{Agreed, Row, Rows, ServerNode, ServerNodes};
 use crate::error::{Error, Kind, Result};
-
-/// Rows that one statement carries: with seven values each well below both engines' limits.
-pub(super) const STATEMENT: usize = 2000;
 
 /// Too many paths to be held at once (promise P7).
 pub fn too_many(_: Full) -> Error {
@@ -210,39 +207,38 @@ pub async fn write_rows<'a>(
 }
 
 async fn upsert(tx: &mut Tx, state: i64, rows: &[(&str, &Row)]) -> Result<()> {
-    if rows.is_empty() {
-        return Ok(());
+    for (_, rows) in portions(rows) {
+        let mut query = Builder::new(
+            tx.engine_name(),
+            "INSERT INTO sync_metadata (sync_state_id, path, claim, agreed, agreed_seq, forced) ",
+        );
+        query.rows(rows.iter().map(|(path, row)| {
+            let agreed = row.agreed.map(Stored::from);
+            [
+                state.into(),
+                (*path).into(),
+                row.claimed.and_then(Stored::of_claim).map(Stored::bytes).into(),
+                agreed.map(Stored::bytes).into(),
+                agreed.and((row.agreed_seq != 0).then_some(row.agreed_seq)).into(),
+                row.forced.as_ref().map(|hash| &hash.as_bytes()[..]).into(),
+            ]
+        }));
+        query.push(
+            " ON CONFLICT (sync_state_id, path) DO UPDATE SET claim = excluded.claim, agreed = excluded.agreed, \
+             agreed_seq = excluded.agreed_seq, forced = excluded.forced",
+        );
+        query.build().execute(tx).await?;
     }
-    let mut query = Builder::new(
-        tx.engine_name(),
-        "INSERT INTO sync_metadata (sync_state_id, path, claim, agreed, agreed_seq, forced) ",
-    );
-    query.rows(rows.iter().map(|(path, row)| {
-        let agreed = row.agreed.map(Stored::from);
-        [
-            state.into(),
-            (*path).into(),
-            row.claimed.and_then(Stored::of_claim).map(Stored::bytes).into(),
-            agreed.map(Stored::bytes).into(),
-            agreed.and((row.agreed_seq != 0).then_some(row.agreed_seq)).into(),
-            row.forced.as_ref().map(|hash| &hash.as_bytes()[..]).into(),
-        ]
-    }));
-    query.push(
-        " ON CONFLICT (sync_state_id, path) DO UPDATE SET claim = excluded.claim, agreed = excluded.agreed, \
-         agreed_seq = excluded.agreed_seq, forced = excluded.forced",
-    );
-    query.build().execute(tx).await?;
     Ok(())
 }
 
 async fn remove(tx: &mut Tx, state: i64, paths: &[&str]) -> Result<()> {
-    if paths.is_empty() {
-        return Ok(());
+    for (_, paths) in portions(paths) {
+        let mut query =
+            Builder::new(tx.engine_name(), "DELETE FROM sync_metadata WHERE sync_state_id = ");
+        query.bind(state).push(" AND path IN (").list(paths.iter().copied()).push(")");
+        query.build().execute(tx).await?;
     }
-    let mut query = Builder::new(tx.engine_name(), "DELETE FROM sync_metadata WHERE sync_state_id = ");
-    query.bind(state).push(" AND path IN (").list(paths.iter().copied()).push(")");
-    query.build().execute(tx).await?;
     Ok(())
 }
 
@@ -252,7 +248,7 @@ async fn remove(tx: &mut Tx, state: i64, paths: &[&str]) -> Result<()> {
 /// The catalogue's.
 pub async fn version_numbers(tx: &mut Tx, files: &[i64]) -> Result<HashMap<i64, i64>> {
     let mut numbers = HashMap::with_capacity(files.len());
-    for files in files.chunks(STATEMENT) {
+    for (_, files) in portions(files) {
         let mut query = Builder::new(
             tx.engine_name(),
             "SELECT n.id, v.n FROM nodes n JOIN file_versions v ON v.id = n.current_version_id \

@@ -32,6 +32,7 @@ pub use log::{LogEntries, LogEntry};
 pub use op::{Done, How, Op, OpKind, Outcome, Parked, Why};
 pub use phys::{Phys, SlotId};
 pub use read::{Judgement, OpenError, QUIET, Seen};
+pub use slots::new_slot;
 pub use stage::{Blob, FinishHints, Staged};
 
 pub use crate::domain::stat::{EntryKind, Ident, Stat};

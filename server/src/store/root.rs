@@ -16,8 +16,10 @@ use super::seam::Seam;
 use crate::domain::stat::Stat;
 use crate::failpoint;
 
-/// Up to so many folders are synced one by one; beyond, the whole file system is, in one call.
-const FOLDERS: usize = 32;
+/// Up to so many folders are held open, to be synced one by one; beyond, the whole file system is, in one call.
+const FOLDERS: usize = 64;
+/// Beyond so many the whole file system is synced already where others have left little to write.
+const ONE_BY_ONE: usize = 3;
 
 /// A drive's root folder, held open.
 pub(crate) struct Root {
@@ -96,7 +98,7 @@ impl Root {
     /// Makes all name changes since the last flush durable.
     pub(crate) fn flush(&self) -> io::Result<()> {
         let Changed { folders, everything } = std::mem::take(&mut *self.changed());
-        let synced = if everything {
+        let synced = if everything || (folders.len() > ONE_BY_ONE && disk::sync::little_unwritten()) {
             self.sync_everything()
         } else {
             folders.values().try_for_each(disk::sync::sync_folder)

@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use holdfast_disk::RESERVED;
 use holdfast_disk::sync::sync_folder;
@@ -16,6 +18,22 @@ use super::root::Root;
 use super::{Phys, SlotId};
 use crate::domain::stat::Stat;
 use crate::failpoint;
+
+/// So many slots one after the other are in the same folder.
+const TOGETHER: u32 = 1024;
+
+/// An id for a new slot: random, but for the byte that says in which folder it lies. Each folder that was changed is synced
+/// by itself, so slots that are made one after the other should lie together.
+pub fn new_slot() -> SlotId {
+    static MADE: LazyLock<AtomicU32> = LazyLock::new(|| {
+        let [first, ..] = Uuid::new_v4().into_bytes();
+        AtomicU32::new(u32::from(first) * TOGETHER)
+    });
+    let mut bytes = Uuid::new_v4().into_bytes();
+    let [.., bucket] = (MADE.fetch_add(1, Ordering::Relaxed) / TOGETHER).to_be_bytes();
+    bytes[0] = bucket;
+    SlotId::from_bytes(bytes)
+}
 
 /// A new slot's file, open for reading and writing, with the mode a new file of this process has anywhere.
 pub(super) fn create_file(root: &Root, slot: SlotId) -> io::Result<File> {

@@ -15,7 +15,6 @@ use holdfast_disk::{self as disk, Hasher, Summer, Sums, attrs, hash_reader};
 use holdfast_protocol::ContentHash;
 use rustix::fs::OFlags;
 use tokio::task::JoinHandle;
-use uuid::Uuid;
 
 use super::drive::{FolderDrive, Shared};
 use super::slots;
@@ -76,7 +75,7 @@ impl FolderDrive {
     /// Begins a content. With `sums`, its checksums are made as well.
     pub fn stage(&self, sums: bool) -> Staged {
         let work = Work::Begin(Arc::clone(&self.shared), sums);
-        Staged { slot: Uuid::new_v4(), gathered: Vec::new(), work }
+        Staged { slot: slots::new_slot(), gathered: Vec::new(), work }
     }
 }
 
@@ -275,7 +274,7 @@ impl FolderDrive {
     /// # Errors
     /// What the file system says; then nothing is left behind.
     pub fn stage_folder(&self, at: Option<&Phys>) -> io::Result<(SlotId, Stat)> {
-        let mut slot = OwnSlot::new(Arc::clone(&self.shared), Uuid::new_v4());
+        let mut slot = OwnSlot::new(Arc::clone(&self.shared), slots::new_slot());
         let folder = slots::create_folder(&self.shared.root, slot.id)?;
         failpoint::hit("stage.created");
         if let Some(at) = at {
@@ -294,7 +293,7 @@ impl FolderDrive {
     pub fn stage_copy(&self, from: &[Phys], expect: Ident) -> io::Result<Blob> {
         let (mut source, ..) = self.open_file(from, Some(expect)).map_err(io::Error::from)?;
         let before = stat_of(&source)?;
-        let mut writer = Writer::new(Arc::clone(&self.shared), Uuid::new_v4())?;
+        let mut writer = Writer::new(Arc::clone(&self.shared), slots::new_slot())?;
         let (hash, size) = if self.caps().reflink && rustix::fs::ioctl_ficlone(&writer.file, &source).is_ok()
         {
             hash_reader(&writer.file)?

@@ -14,10 +14,8 @@ use super::SlotId;
 /// So many files at most are held open; others are synced before they are closed.
 const OPEN: usize = 256;
 /// Beyond so many at once the whole file system is synced in one call: one commit of its journal, where each file alone
-/// would take one.
+/// would take one. But not when there is much to write: that of other programs would be waited for.
 const ONE_BY_ONE: usize = 2;
-/// But not when the machine has more than so many bytes to write: those of other programs would be waited for.
-const MUCH_UNWRITTEN: u64 = 8 * 1024 * 1024;
 
 #[derive(Default)]
 pub(crate) struct Unsynced {
@@ -56,7 +54,7 @@ impl Unsynced {
             let mut files = self.files();
             slots.iter().filter_map(|slot| files.remove(slot)).collect()
         };
-        if taken.len() > ONE_BY_ONE && disk::sync::unwritten().is_some_and(|bytes| bytes <= MUCH_UNWRITTEN) {
+        if taken.len() > ONE_BY_ONE && disk::sync::little_unwritten() {
             // The oldest was open before any of them was written, so it is told of each one's failure.
             let Some((_, oldest)) = taken.iter().min_by_key(|(age, _)| *age) else { return Ok(false) };
             rustix::fs::syncfs(oldest)?;

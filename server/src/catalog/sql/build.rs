@@ -6,6 +6,23 @@ use std::fmt::Write as _;
 use super::{Query, Value};
 use crate::catalog::db::EngineName;
 
+/// Most rows of one statement: with seven values each well below both engines' limits.
+pub const STATEMENT: usize = 2000;
+/// Lengths of lists. Each is a text of its own, and connections keep what they prepared: of few lengths it takes little.
+const PORTIONS: [usize; 6] = [STATEMENT, 500, 125, 25, 5, 1];
+
+/// A list in portions, a statement for each; with the place in the list where each begins.
+pub fn portions<T>(mut list: &[T]) -> impl Iterator<Item = (usize, &[T])> {
+    let mut begin = 0;
+    std::iter::from_fn(move || {
+        let length = PORTIONS.into_iter().find(|length| *length <= list.len())?;
+        let (portion, rest) = list.split_at(length);
+        list = rest;
+        begin += length;
+        Some((begin - length, portion))
+    })
+}
+
 /// Puts a statement together. Its text is made of constants alone; values stand beside it.
 #[derive(Debug)]
 pub struct Builder<'q> {
@@ -64,5 +81,27 @@ impl<'q> Builder<'q> {
     /// The statement.
     pub fn build(self) -> Query<'q> {
         Query { sql: Cow::Owned(self.sql), values: self.values }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{STATEMENT, portions};
+
+    #[test]
+    fn a_list_is_asked_for_whole_and_in_its_order_by_statements_of_few_lengths() {
+        for length in [0, 1, 4, 7, 124, 1999, 2000, 2001, 9999] {
+            let list: Vec<usize> = (0..length).collect();
+            let whole: Vec<usize> = portions(&list).flat_map(|(_, portion)| portion).copied().collect();
+            assert_eq!(whole, list);
+            for (begin, portion) in portions(&list) {
+                assert_eq!(portion[0], begin);
+            }
+            assert!(portions(&list).count() <= list.len() / STATEMENT + 18);
+        }
+        let lengths: std::collections::BTreeSet<usize> = (0..5000)
+            .flat_map(|length| portions(&vec![(); length]).map(|(_, portion)| portion.len()).collect::<Vec<_>>())
+            .collect();
+        assert_eq!(lengths.len(), 6);
     }
 }

@@ -5,7 +5,7 @@ mod build;
 mod column;
 pub mod sqlite;
 
-pub use build::Builder;
+pub use build::{Builder, STATEMENT, portions};
 pub(crate) use column::row;
 pub use column::{Column, Columns, FromRow, Value};
 

@@ -10,7 +10,7 @@ use crate::catalog::ops::{self, Displaced, NewOp};
 use crate::catalog::versions;
 use crate::error::{Error, Result};
 use crate::service::placement::{self, take_over};
-use crate::store::Phys;
+use crate::store::{Phys, new_slot};
 
 impl Act<'_> {
     /// Says where a node's content will lie once an op has displaced it into `slot`: returns what that op displaces, and
@@ -28,7 +28,7 @@ impl Act<'_> {
             (Some(content), Some(slot))
         } else if let Some(from) = take_over(self.tx, node, self.actor.now).await? {
             let seq = self.next();
-            (None, Some(self.put_away(node, from, Uuid::new_v4(), seq, content).await?))
+            (None, Some(self.put_away(node, from, new_slot(), seq, content).await?))
         } else {
             (None, node.slot)
         };
@@ -80,7 +80,7 @@ impl Act<'_> {
     /// The catalogue's.
     pub async fn delete(&mut self, node: &Node, path: &DrivePath) -> Result<i64> {
         self.may_take_away(node).await?;
-        let slot = Uuid::new_v4();
+        let slot = new_slot();
         let (displaced, lies_in) = self.displace(node, slot).await?;
         let seq = self.next();
         if let Some(content) = displaced {
@@ -112,7 +112,7 @@ impl Act<'_> {
             to.name().ok_or_else(|| Error::conflict("nothing can take the place of the drive's root"))?;
         self.may_take_away(node).await?;
         self.may_add_to(folder.id).await?;
-        let op_id = Uuid::new_v4();
+        let op_id = new_slot();
         let mut displaced = None;
         if let Some(target) = nodes::child(self.tx, folder.id, name).await? {
             if target.is_folder() || node.is_folder() || node.state == "unplaced" {
