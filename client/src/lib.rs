@@ -1,0 +1,1 @@
+//! `holdfast`: the command line of a Holdfast server, and the agent that keeps a folder in sync with a drive.
