@@ -3,6 +3,7 @@
 
 pub mod attrs;
 pub mod beneath;
+pub mod chunks;
 pub mod hash;
 pub mod read;
 pub mod signature;
@@ -11,6 +12,7 @@ pub mod sums;
 pub mod sync;
 pub mod walk;
 
+pub use chunks::chunks_of;
 pub use hash::{Hasher, hash_reader};
 pub use signature::{RESERVED, Signature, SignatureError};
 pub use stat::{EntryKind, Ident, Stat};

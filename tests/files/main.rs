@@ -11,6 +11,7 @@ mod bad_paths;
 mod conditions;
 mod content;
 mod copies;
+mod deltas;
 mod disk_full;
 mod folders;
 mod history;

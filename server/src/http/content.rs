@@ -27,7 +27,7 @@ use crate::service::content::Opened;
 /// # Errors
 /// 400 for headers that are no text, 412, 416.
 pub fn send(opened: Opened, name: &str, method: &Method, headers: &HeaderMap) -> Result<Response> {
-    let current = Current { tag: opened.etag(), modified: opened.mtime_ns().div_euclid(1_000_000_000) };
+    let current = current(&opened);
     match conditions::for_reading(headers, &current)? {
         Verdict::Failed => {
             let error = Error::precondition("the content is not the expected one");
@@ -46,6 +46,11 @@ pub fn send(opened: Opened, name: &str, method: &Method, headers: &HeaderMap) ->
             Part::Beyond => Ok(beyond(opened.size())),
         },
     }
+}
+
+/// What conditions are compared with.
+pub(super) fn current(opened: &Opened) -> Current {
+    Current { tag: opened.etag(), modified: opened.mtime_ns().div_euclid(1_000_000_000) }
 }
 
 fn whole(opened: Opened, name: &str, current: &Current, head: bool) -> Response {
@@ -123,7 +128,8 @@ fn beyond(size: u64) -> Response {
     response
 }
 
-fn describe(headers: &mut HeaderMap, opened: &Opened, name: &str, current: &Current) {
+/// What an answer says of a content that it carries.
+pub(super) fn describe(headers: &mut HeaderMap, opened: &Opened, name: &str, current: &Current) {
     validators(headers, current, opened);
     let content_type = fields::content_type(name);
     headers.insert(CONTENT_DISPOSITION, fields::disposition(name, &content_type));

@@ -5,6 +5,7 @@ pub mod auth;
 pub mod conditions;
 pub mod connection;
 pub mod content;
+pub mod delta;
 pub mod entry;
 pub mod extract;
 pub mod fields;

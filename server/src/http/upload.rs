@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, BodyDataStream, Bytes};
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE};
 use futures_util::StreamExt as _;
@@ -54,6 +54,14 @@ pub async fn put(app: &App, target: Target<'_>, headers: &HeaderMap, body: Body)
     act::could_change(target.drive)?;
     let expect = expectation(target.mounted, target.path, headers).await?;
     let blob = receive(app, target.mounted, Some(target.path), headers, body).await?;
+    commit(app, target, blob, expect).await
+}
+
+/// Makes a received content a file's current one.
+///
+/// # Errors
+/// 403, 409, 412, 503, 507.
+pub async fn commit(app: &App, target: Target<'_>, blob: Blob, expect: Expect) -> Result<Done<PutDone>> {
     let put = Put { path: target.path.clone(), blob, expect, parents: target.parents, reason: target.reason };
     let (mounted, who) = (Arc::clone(target.mounted), target.who);
     // From here on it is done whether or not the client stays.
@@ -71,13 +79,7 @@ pub async fn receive(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Blob> {
-    let declared = Declared {
-        size: declared_size(headers)?,
-        hash: fields::declared_hash(headers)?,
-        checksums: fields::declared_checksums(headers)?,
-        sum: headers.contains_key(fields::OC_MTIME),
-        limit: app.config.limits.upload_size,
-    };
+    let declared = declared(app, headers)?;
     let hints = FinishHints { mtime_ns: fields::declared_mtime(headers)?, at: at.map(Phys::from) };
     let mut upload = Upload::begin(mounted, declared)?;
     let mut stream = body.into_data_stream();
@@ -93,12 +95,38 @@ pub async fn receive(
             Err(_) => return Err(Error::malformed("the content stopped arriving")),
         };
         patience = SILENCE;
-        match next {
-            Some(Ok(bytes)) => upload.write(bytes).await?,
+        match piece(next)? {
+            Some(bytes) => upload.write(bytes).await?,
             None => return upload.finish(hints).await,
-            Some(Err(error)) => return Err(Error::malformed("the content broke off").because(error)),
         }
     }
+}
+
+/// The next bytes of a body, `None` at its end.
+///
+/// # Errors
+/// 400 when it breaks off or stops arriving.
+pub async fn arriving(stream: &mut BodyDataStream) -> Result<Option<Bytes>> {
+    let next = tokio::time::timeout(SILENCE, stream.next()).await;
+    piece(next.map_err(|_| Error::malformed("the content stopped arriving"))?)
+}
+
+fn piece(next: Option<std::result::Result<Bytes, axum::Error>>) -> Result<Option<Bytes>> {
+    next.transpose().map_err(|error| Error::malformed("the content broke off").because(error))
+}
+
+/// What headers say of a content beforehand.
+///
+/// # Errors
+/// 400, 415 and 422 for what cannot be meant.
+pub fn declared(app: &App, headers: &HeaderMap) -> Result<Declared> {
+    Ok(Declared {
+        size: declared_size(headers)?,
+        hash: fields::declared_hash(headers)?,
+        checksums: fields::declared_checksums(headers)?,
+        sum: headers.contains_key(fields::OC_MTIME),
+        limit: app.config.limits.upload_size,
+    })
 }
 
 fn declared_size(headers: &HeaderMap) -> Result<Option<u64>> {

@@ -2,7 +2,7 @@
 //! (promise P2; algorithms A, Reads).
 
 use std::fs::File;
-use std::io::Seek;
+use std::io::{Read, Seek};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use bytes::Bytes;
 use futures_util::{Stream, stream};
 use holdfast_disk::hash::BUFFER;
 use holdfast_disk::{Hasher, Summer, Sums};
+use holdfast_protocol::delta::Chunk;
 use holdfast_protocol::{ContentHash, DrivePath};
 
 use super::lent::Buffers;
@@ -159,6 +160,16 @@ impl Opened {
         Ok((hasher.finish(), summer.finish()))
     }
 
+    /// Its chunks, as it is now.
+    ///
+    /// # Errors
+    /// What reading says; also when the file is changed meanwhile.
+    pub(super) fn chunks(&self) -> std::io::Result<Vec<Chunk>> {
+        let chunks = holdfast_disk::chunks_of(FromStart { file: &self.file, at: 0 })?;
+        self.still_the_same()?;
+        Ok(chunks)
+    }
+
     /// The open file, for those who change what it carries besides its bytes.
     pub(super) fn into_file(self) -> File {
         self.file
@@ -167,6 +178,20 @@ impl Opened {
     /// Where it may lie, and which inode it is, for a copy.
     pub fn source(&self) -> (&[Phys], Ident) {
         (&self.places, self.stat.ident)
+    }
+}
+
+/// Reads a file from its start, whatever others do with the same descriptor.
+struct FromStart<'f> {
+    file: &'f File,
+    at: u64,
+}
+
+impl Read for FromStart<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.file.read_at(buffer, self.at)?;
+        self.at += read as u64;
+        Ok(read)
     }
 }
 

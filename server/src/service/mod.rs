@@ -8,6 +8,7 @@ pub mod caller;
 pub mod checksums;
 pub mod conflicts;
 pub mod content;
+pub mod delta;
 pub mod devices;
 pub mod drives;
 pub mod events;

@@ -10,6 +10,7 @@ use tokio::sync::{Mutex, MutexGuard, Notify, watch};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::delta::Chunks;
 use super::remembered::{A_MOMENT, A_WHILE, Remembered};
 use super::{content, properties};
 use crate::catalog::db::Db;
@@ -73,6 +74,8 @@ pub(in crate::service) struct Recent {
     pub(in crate::service) tops: Remembered<(DrivePath, properties::Wanted), Arc<properties::Page>>,
     /// What is in a folder.
     pub(in crate::service) folders: Remembered<(DrivePath, properties::Wanted), Arc<properties::Page>>,
+    /// How large contents are cut.
+    pub(in crate::service) chunks: Chunks,
 }
 
 impl Default for Recent {
@@ -83,6 +86,7 @@ impl Default for Recent {
             tops: Remembered::new(4096, A_MOMENT),
             // A folder's page may have ten thousand members, so only some are kept.
             folders: Remembered::new(4, A_MOMENT),
+            chunks: Chunks::default(),
         }
     }
 }

@@ -3,6 +3,7 @@
 mod delete;
 mod get;
 mod head;
+mod patch;
 mod put;
 
 use holdfast_protocol::{ContentHash, DrivePath};
@@ -17,7 +18,7 @@ use crate::app::App;
 
 /// This noun's routes.
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(get::get, head::head, put::put, delete::delete))
+    OpenApiRouter::new().routes(routes!(get::get, head::head, put::put, patch::patch, delete::delete))
 }
 
 /// How to write.

@@ -1,5 +1,7 @@
 //! `PUT /api/drives/{drive}/files/{path}`
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::ETAG;
@@ -9,6 +11,7 @@ use holdfast_protocol::DrivePath;
 
 use super::{How, Written};
 use crate::app::App;
+use crate::catalog::drives::Visible;
 use crate::http::auth::CallerOn;
 use crate::http::entry::time_of;
 use crate::http::extract::{Json, Query};
@@ -16,7 +19,8 @@ use crate::http::fields::{MTIME_NS, PLACEMENT};
 use crate::http::problem::Problem;
 use crate::http::target::At;
 use crate::http::upload::{self, Target};
-use crate::service::files::{Done, PutDone};
+use crate::service::files::{Done, PutDone, Who};
+use crate::service::placement::Mounted;
 
 /// Writes a file.
 ///
@@ -55,18 +59,22 @@ pub async fn put(
     body: Body,
 ) -> Result<Response, Problem> {
     let (visible, mounted) = app.drives.reach(caller.0.user_id, Some(&at.drive)).await?;
-    let who = caller.who();
-    let syncing = who.syncing.is_some();
-    let target = Target {
-        drive: &visible,
-        mounted: &mounted,
-        who,
-        path: &at.path,
-        parents: how.parents.unwrap_or(syncing),
-        reason: if syncing { "sync" } else { "manual" },
-    };
+    let target = target(&visible, &mounted, caller.who(), &at.path, &how);
     let done = upload::put(&app, target, &headers, body).await?;
     Ok(answer(at.path, done))
+}
+
+/// Where a content goes that somebody sends to this API.
+pub fn target<'a>(
+    drive: &'a Visible,
+    mounted: &'a Arc<Mounted>,
+    who: Who,
+    path: &'a DrivePath,
+    how: &How,
+) -> Target<'a> {
+    let syncing = who.syncing.is_some();
+    let (parents, reason) = (how.parents.unwrap_or(syncing), if syncing { "sync" } else { "manual" });
+    Target { drive, mounted, who, path, parents, reason }
 }
 
 /// What was written: 201 for a new file, 200 for one that was there.
