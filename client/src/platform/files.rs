@@ -1,7 +1,7 @@
 //! Files: made for their owner alone, given their time, and put in place in one step.
 
 use std::fs::{File, FileTimes, Metadata, OpenOptions};
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -24,6 +24,40 @@ pub fn create_private(path: &Path) -> io::Result<File> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)
+}
+
+/// Makes a folder, and those above it, that nobody but its owner may look into.
+///
+/// # Errors
+/// What the system says.
+pub fn make_private_folder(path: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+/// Replaces a small file that nobody but its owner may read: afterwards it has the new content, durably, and at no time half
+/// of it.
+///
+/// # Errors
+/// What the system says; then the old content stands.
+pub fn replace_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let name = path.file_name().ok_or(io::ErrorKind::IsADirectory)?.to_string_lossy();
+    let part = path.with_file_name(format!("{name}.{}.part", std::process::id()));
+    // Of a process with this number that died in the middle of it.
+    let _ = std::fs::remove_file(&part);
+    let written = create_private(&part).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        drop(file);
+        std::fs::rename(&part, path)
+    });
+    if written.is_err() {
+        let _ = std::fs::remove_file(&part);
+    }
+    written.and_then(|()| sync_folder(&parent(path)))
 }
 
 /// Moves a finished file to where it belongs, durably; a reader sees what was there before or all of it. The mode of what it
