@@ -111,9 +111,9 @@ impl Keyring {
 
     /// Takes these as the ones in use and keeps them.
     pub(super) fn keep(&self, tokens: Option<Tokens>) -> Result<(), ApiError> {
-        self.store.save(tokens.as_ref()).map_err(ApiError::Store)?;
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = tokens;
-        Ok(())
+        // In use even if they cannot be kept: the ones before count no more.
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = tokens.clone();
+        self.store.save(tokens.as_ref()).map_err(ApiError::Store)
     }
 
     /// Another access token than the one that was used. `exchange` is called with the refresh token, at most once at a time.
