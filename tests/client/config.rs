@@ -52,6 +52,9 @@ fn a_command_line_that_is_wrong_says_so_with_its_own_code() {
         let tool = Tool::new();
         tool.run(&["lss"]).await.failed(2, &["'lss'", "'ls'"]);
         tool.run(&["get"]).await.failed(2, &["[DRIVE:]PATH"]);
+        let told = tool.run(&["get", "--json"]).await.failed(2, &[]);
+        let told: serde_json::Value = serde_json::from_str(&told.err).unwrap();
+        assert_eq!(told["error"]["exit"], 2);
         assert!(tool.run(&["--help"]).await.ok().out.contains("Exit codes:"));
         assert!(tool.run(&["--version"]).await.ok().out.starts_with("holdfast 0."));
     });

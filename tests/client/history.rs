@@ -43,6 +43,7 @@ fn a_version_that_is_none_is_told_with_where_to_look() {
             .await
             .failed(3, &["no version 7", "holdfast history"]);
         tool.run(&["restore", "a.txt", "--version", "latest"]).await.failed(2, &["\"latest\" is neither"]);
+        tool.run(&["restore", "a.txt", "--to", "other:b.txt"]).await.failed(2, &["another drive"]);
         tool.run(&["history", "nope"]).await.failed(3, &["home:/nope"]);
     });
 }
