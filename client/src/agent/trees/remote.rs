@@ -22,7 +22,7 @@ pub enum State {
 pub struct RemoteNode {
     /// Its id; stays when it is renamed or moved.
     pub id: NodeId,
-    /// The folder it is in; `None` for the drive's root.
+    /// The folder it is in, [`RemoteTree::ROOT`] for what is in the drive's root; `None` for that root alone.
     pub parent: Option<NodeId>,
     /// Its name.
     pub name: String,
@@ -41,13 +41,35 @@ pub struct RemoteNode {
 }
 
 /// The server's nodes. Those of deleted folders stay: when the folder comes back, the feed tells of the folder alone.
-#[derive(Debug, Clone, Default)]
+///
+/// The drive's root, of which the feed does not speak, is [`RemoteTree::ROOT`].
+#[derive(Debug, Clone)]
 pub struct RemoteTree {
     nodes: BTreeMap<NodeId, RemoteNode>,
     children: BTreeMap<NodeId, BTreeSet<NodeId>>,
 }
 
+impl Default for RemoteTree {
+    fn default() -> Self {
+        let root = RemoteNode {
+            id: Self::ROOT,
+            parent: None,
+            name: String::new(),
+            kind: Kind::Folder,
+            state: State::Live,
+            hash: None,
+            size: 0,
+            mtime_ns: 0,
+            seq: 0,
+        };
+        Self { nodes: BTreeMap::from([(Self::ROOT, root)]), children: BTreeMap::new() }
+    }
+}
+
 impl RemoteTree {
+    /// The drive's root.
+    pub const ROOT: NodeId = NodeId::nil();
+
     /// Takes what the feed says of a node. Older news than what is known changes nothing.
     pub fn take(&mut self, node: RemoteNode) {
         if let Some(known) = self.nodes.get(&node.id) {
@@ -79,9 +101,9 @@ impl RemoteTree {
         self.nodes.len()
     }
 
-    /// Whether nothing is known.
+    /// Whether nothing but the root is known.
     pub fn is_empty(&self) -> bool {
-        self.nodes.is_empty()
+        self.nodes.len() <= 1
     }
 
     /// Everything, dead or alive.

@@ -1,0 +1,64 @@
+//! The real engine, over and over: some devices and a server in memory, people who edit on all sides, and everything that
+//! can go wrong on the way. A schedule is determined by its seed. After it all sync until it is quiet; then all hold the same,
+//! nothing that an agent took away is lost, and one more sync does nothing (promises P1 and P5).
+//!
+//! `HOLDFAST_SIM_SEEDS=FROM..TO` runs others, `HOLDFAST_SIM_SEED=N` runs one and tells what happened.
+
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod disk;
+mod edits;
+mod rng;
+mod schedule;
+mod server;
+mod world;
+
+use schedule::{Kind, run};
+
+fn sweep(kind: Kind, seeds: std::ops::Range<u64>) {
+    let seeds = match std::env::var("HOLDFAST_SIM_SEEDS") {
+        Ok(text) => {
+            let (from, to) = text.split_once("..").unwrap();
+            from.parse().unwrap()..to.parse().unwrap()
+        }
+        Err(_) => seeds,
+    };
+    let mut failed = Vec::new();
+    for seed in seeds {
+        if let Err(why) = run(kind, seed, false) {
+            failed.push(format!("{kind:?} seed {seed}: {why}"));
+            if failed.len() >= 20 {
+                break;
+            }
+        }
+    }
+    assert!(failed.is_empty(), "{} schedules failed:\n{}", failed.len(), failed.join("\n"));
+}
+
+#[test]
+fn devices_agree_whatever_people_do() {
+    sweep(Kind::Calm, 0..1_500);
+}
+
+#[test]
+fn devices_agree_whatever_people_do_while_they_sync() {
+    sweep(Kind::Busy, 10_000..11_500);
+}
+
+#[test]
+fn devices_agree_whatever_fails_on_the_way() {
+    sweep(Kind::Stormy, 20_000..22_000);
+}
+
+/// One schedule, told step by step.
+#[test]
+fn one_schedule_by_hand() {
+    let Ok(seed) = std::env::var("HOLDFAST_SIM_SEED") else { return };
+    let seed: u64 = seed.parse().unwrap();
+    let kind = match seed {
+        0..10_000 => Kind::Calm,
+        10_000..20_000 => Kind::Busy,
+        _ => Kind::Stormy,
+    };
+    run(kind, seed, true).unwrap();
+}
