@@ -168,8 +168,13 @@ pub trait Disk {
     ///
     /// # Errors
     /// [`Trouble::Changed`] when something else is there or the content is not what was said.
-    fn place(&self, path: &str, body: &mut dyn Read, what: &Incoming, replaces: Option<&Look>)
-    -> Result<Look, Trouble>;
+    fn place(
+        &self,
+        path: &str,
+        body: &mut dyn Read,
+        what: &Incoming,
+        replaces: Option<&Look>,
+    ) -> Result<Look, Trouble>;
 }
 
 /// A content on its way in.

@@ -100,7 +100,8 @@ impl<R: Remote, D: Disk> Engine<R, D> {
             report.notices.extend(plan.notices.iter().cloned());
             report.conflicts.extend(plan.conflicts.iter().cloned());
             report.withheld.clone_from(&plan.withheld);
-            let is_idle = plan.steps.iter().all(|step| matches!(step, Step::Agree { .. } | Step::Forget { .. }));
+            let is_idle =
+                plan.steps.iter().all(|step| matches!(step, Step::Agree { .. } | Step::Forget { .. }));
             self.carry_out(plan, settings, &mut tries, &mut report)?;
             if is_idle {
                 report.quiet = true;
@@ -136,8 +137,7 @@ impl<R: Remote, D: Disk> Engine<R, D> {
             .filter_map(|row| row.look.filter(|look| look.ctime_ns != 0).zip(row.hash))
             .collect();
         let contents = self.contents.borrow();
-        let scan =
-            self.disk.scan(&|look: &Look| agreed.get(look).or_else(|| contents.get(look)).copied())?;
+        let scan = self.disk.scan(&|look: &Look| agreed.get(look).or_else(|| contents.get(look)).copied())?;
         drop(contents);
         self.remember(&scan);
         Ok(scan)

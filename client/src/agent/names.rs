@@ -30,7 +30,17 @@ pub fn unholdable(name: &str, windows: bool) -> Option<&'static str> {
 pub fn conflict_copy(name: &str, device: &str, time: &str, taken: impl Fn(&str) -> bool) -> String {
     let device: String =
         device.chars().filter(|c| !c.is_control() && !"/\\:*?\"<>|".contains(*c)).take(40).collect();
-    copy(name, |n| if n == 0 { format!(" (conflict, {device}, {time})") } else { format!(" (conflict, {device}, {time}, {})", n + 1) }, taken)
+    copy(
+        name,
+        |n| {
+            if n == 0 {
+                format!(" (conflict, {device}, {time})")
+            } else {
+                format!(" (conflict, {device}, {time}, {})", n + 1)
+            }
+        },
+        taken,
+    )
 }
 
 /// The name that something has for a moment, while what goes round in a circle changes places.
@@ -74,7 +84,10 @@ mod tests {
     fn a_long_name_is_cut_between_letters_and_stays_within_the_limit() {
         let name = format!("{}.odt", "é".repeat(125));
         let made = conflict_copy(&name, "laptop", "2026-11-20 14.05", |_| false);
-        assert!(made.len() <= MAX_NAME && made.ends_with("(conflict, laptop, 2026-11-20 14.05).odt"), "{made}");
+        assert!(
+            made.len() <= MAX_NAME && made.ends_with("(conflict, laptop, 2026-11-20 14.05).odt"),
+            "{made}"
+        );
     }
 
     #[test]

@@ -164,7 +164,8 @@ impl Store {
     /// # Errors
     /// SQLite's.
     pub fn set_fact(&self, name: &str, value: &str) -> rusqlite::Result<()> {
-        let mut asked = self.db.prepare_cached("INSERT OR REPLACE INTO facts (name, value) VALUES (?1, ?2)")?;
+        let mut asked =
+            self.db.prepare_cached("INSERT OR REPLACE INTO facts (name, value) VALUES (?1, ?2)")?;
         asked.execute([name, value]).map(|_| ())
     }
 
@@ -203,7 +204,8 @@ impl Store {
             for node in &page.changes {
                 rows::put_remote(&mut put, node)?;
             }
-            let mut asked = tx.prepare_cached("INSERT OR REPLACE INTO facts (name, value) VALUES ('token', ?1)")?;
+            let mut asked =
+                tx.prepare_cached("INSERT OR REPLACE INTO facts (name, value) VALUES ('token', ?1)")?;
             asked.execute([&page.token])?;
         }
         tx.commit()?;

@@ -57,7 +57,9 @@ impl SimDisk {
             return Some(name.to_owned());
         }
         let key = holdfast_protocol::fold_key(name);
-        self.folds.then(|| names.keys().find(|other| holdfast_protocol::fold_key(other) == key).cloned()).flatten()
+        self.folds
+            .then(|| names.keys().find(|other| holdfast_protocol::fold_key(other) == key).cloned())
+            .flatten()
     }
 
     fn child(&self, folder: u64, name: &str) -> Option<u64> {
@@ -144,7 +146,9 @@ impl SimDisk {
 
     /// Renames, over a file if `over`.
     pub fn rename(&mut self, from: &str, to: &str, over: bool) -> bool {
-        let (Some((source, old)), Some((target, new))) = (self.above(from), self.above(to)) else { return false };
+        let (Some((source, old)), Some((target, new))) = (self.above(from), self.above(to)) else {
+            return false;
+        };
         let Some(ino) = self.child(source, old) else { return false };
         if from == to || format!("{to}/").starts_with(&format!("{from}/")) || self.is_within(target, ino) {
             return false;

@@ -159,8 +159,13 @@ pub fn on_device(world: &mut World, device: usize) {
 pub fn on_server(world: &mut World) {
     let tree = world.server.tree();
     let mut folders = vec![String::new()];
-    folders.extend(tree.iter().filter(|(path, hash)| hash.is_none() && path.matches('/').count() < 4).map(|(p, _)| p.clone()));
-    let files: Vec<_> = tree.iter().filter(|(_, hash)| hash.is_some()).map(|(path, _)| path.clone()).collect();
+    folders.extend(
+        tree.iter()
+            .filter(|(path, hash)| hash.is_none() && path.matches('/').count() < 4)
+            .map(|(p, _)| p.clone()),
+    );
+    let files: Vec<_> =
+        tree.iter().filter(|(_, hash)| hash.is_some()).map(|(path, _)| path.clone()).collect();
     let any: Vec<_> = tree.keys().cloned().collect();
     let folder = folders[world.rng.below(folders.len())].clone();
     let target = join(&folder, a_name(world));

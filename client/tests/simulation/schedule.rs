@@ -19,6 +19,8 @@ use crate::world::{Faults, Shared, SimHands, SimRemote, World};
 /// How rough it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
+    /// One device at a time is edited, and all sync before the next is: what its people did is what all have then.
+    Turns,
     /// People edit between syncs only.
     Calm,
     /// People edit while agents sync.
@@ -44,18 +46,11 @@ pub fn run(kind: Kind, seed: u64, told: bool) -> Result<(), String> {
         disk.tells_birth = !rng.once_in(6);
     }
     let faults = match kind {
-        Kind::Calm => Faults::default(),
+        Kind::Turns | Kind::Calm => Faults::default(),
         Kind::Busy => Faults { edit: 25, web: 60, twice: 30, ..Faults::default() },
-        Kind::Stormy => Faults {
-            crash: 40,
-            cut: 40,
-            twice: 15,
-            edit: 40,
-            web: 80,
-            busy: 60,
-            offline: 30,
-            prune: 300,
-        },
+        Kind::Stormy => {
+            Faults { crash: 40, cut: 40, twice: 15, edit: 40, web: 80, busy: 60, offline: 30, prune: 300 }
+        }
     };
     let world = World {
         rng,
@@ -100,6 +95,10 @@ fn engine(world: &Shared, device: usize, store: Store) -> Engine<SimRemote, SimH
 fn play(world: &Shared, fleet: &mut [Device], kind: Kind) -> Result<(), String> {
     let rounds = 4 + world.borrow_mut().rng.below(8);
     for _ in 0..rounds {
+        if kind == Kind::Turns {
+            turn(world, fleet)?;
+            continue;
+        }
         let device = {
             let mut world = world.borrow_mut();
             let device = world.rng.below(fleet.len());
@@ -120,6 +119,41 @@ fn play(world: &Shared, fleet: &mut [Device], kind: Kind) -> Result<(), String> 
         sync(world, &mut fleet[device], device)?;
     }
     Ok(())
+}
+
+/// People edit one device, then all sync: all have what that device had, and nothing got another name.
+fn turn(world: &Shared, fleet: &mut [Device]) -> Result<(), String> {
+    let device = world.borrow_mut().rng.below(fleet.len());
+    let meant = {
+        let mut world = world.borrow_mut();
+        for _ in 0..=world.rng.below(8) {
+            edits::on_device(&mut world, device);
+        }
+        without_links(&mut world.disks[device]);
+        tree_of(&world.disks[device])
+    };
+    // Twice, since a person may be asked first.
+    for number in [device, device].into_iter().chain(0..fleet.len()) {
+        let report = sync(world, &mut fleet[number], number)?;
+        if let Some((path, copy)) = report.conflicts.first() {
+            return Err(format!("device {number} made {copy} of {path} though nobody else edited"));
+        }
+    }
+    for (number, disk) in world.borrow().disks.iter().enumerate() {
+        let here = tree_of(disk);
+        if here != meant {
+            return Err(format!("device {number} has {}, but {} was meant", list(&here), list(&meant)));
+        }
+    }
+    Ok(())
+}
+
+fn without_links(disk: &mut SimDisk) {
+    let is_link = |ino: &u64| matches!(disk.inodes[ino].body, Body::Link);
+    let links: Vec<_> = disk.paths().into_iter().filter(|(_, ino)| is_link(ino)).collect();
+    for (path, _) in links {
+        disk.remove(&path);
+    }
 }
 
 /// One sync of one device, which may end early.
@@ -151,6 +185,8 @@ fn sync(world: &Shared, device: &mut Device, number: usize) -> Result<Report, St
 fn settle(world: &Shared, fleet: &mut [Device]) -> Result<(), String> {
     world.borrow_mut().faults = Faults::default();
     world.borrow_mut().say(|| "peace".to_owned());
+    // What stands where a link is cannot be held; people tidy up.
+    world.borrow_mut().disks.iter_mut().for_each(without_links);
     let mut quiet = false;
     for _ in 0..12 {
         quiet = true;
@@ -174,12 +210,9 @@ fn settle(world: &Shared, fleet: &mut [Device]) -> Result<(), String> {
     let world = world.borrow();
     let tree = world.server.tree();
     for (number, disk) in world.disks.iter().enumerate() {
-        let (here, links) = tree_of(disk);
-        // What stands where a device has something else is not held there, and what is in it.
-        let mut wanted = tree.clone();
-        wanted.retain(|path, _| !links.iter().any(|link| path == link || path.starts_with(&format!("{link}/"))));
-        if here != wanted {
-            return Err(format!("device {number} has {}, the server {}", list(&here), list(&wanted)));
+        let here = tree_of(disk);
+        if here != tree {
+            return Err(format!("device {number} has {}, the server {}", list(&here), list(&tree)));
         }
     }
     Ok(())
@@ -187,16 +220,16 @@ fn settle(world: &Shared, fleet: &mut [Device]) -> Result<(), String> {
 
 type Tree = BTreeMap<String, Option<ContentHash>>;
 
-fn tree_of(disk: &SimDisk) -> (Tree, Vec<String>) {
-    let (mut tree, mut links) = (BTreeMap::new(), Vec::new());
+fn tree_of(disk: &SimDisk) -> Tree {
+    let mut tree = BTreeMap::new();
     for (path, ino) in disk.paths() {
         match &disk.inodes[&ino].body {
             Body::File(bytes) => drop(tree.insert(path, Some(hash_of(bytes)))),
             Body::Folder(_) => drop(tree.insert(path, None)),
-            Body::Link => links.push(path),
+            Body::Link => {}
         }
     }
-    (tree, links)
+    tree
 }
 
 fn list(tree: &Tree) -> String {

@@ -36,11 +36,6 @@ impl Server {
         self.seq
     }
 
-    /// Sequence of the last change.
-    pub fn head(&self) -> i64 {
-        self.seq
-    }
-
     /// Forgets what tokens meant.
     pub fn prune(&mut self) {
         self.epoch += 1;
@@ -88,7 +83,9 @@ impl Server {
     }
 
     fn has_files(&self, id: NodeId) -> bool {
-        self.children(id).into_iter().any(|child| self.nodes[&child].kind == Kind::File || self.has_files(child))
+        self.children(id)
+            .into_iter()
+            .any(|child| self.nodes[&child].kind == Kind::File || self.has_files(child))
     }
 
     /// All that is live, by path; `None` for a folder.
@@ -111,7 +108,8 @@ impl Server {
     /// A page of the feed. Without a token, or with one that is not known any more, it begins from nothing.
     pub fn feed(&self, since: Option<&str>, limit: usize) -> Feed {
         let asked = since.and_then(|token| token.split_once(' '));
-        let asked = asked.and_then(|(epoch, seq)| Some((epoch.parse::<i64>().ok()?, seq.parse::<i64>().ok()?)));
+        let asked =
+            asked.and_then(|(epoch, seq)| Some((epoch.parse::<i64>().ok()?, seq.parse::<i64>().ok()?)));
         let known = asked.filter(|(epoch, _)| *epoch == self.epoch).map(|(_, seq)| seq);
         let reset = since.is_some() && known.is_none();
         let seq = known.unwrap_or(0);
@@ -195,7 +193,11 @@ impl Server {
     pub fn make_folder(&mut self, path: &str) -> Result<NodeId, Trouble> {
         let (folder, name) = self.folder_above(path)?;
         if let Some(id) = self.child(folder, name) {
-            return if self.nodes[&id].kind == Kind::Folder { Ok(id) } else { refused("a file is in the way") };
+            return if self.nodes[&id].kind == Kind::Folder {
+                Ok(id)
+            } else {
+                refused("a file is in the way")
+            };
         }
         let (id, seq) = (self.new_id(), self.next());
         let node = RemoteNode {
@@ -273,7 +275,8 @@ impl Server {
     /// Brings something back to where it was.
     pub fn restore(&mut self, id: NodeId) -> Result<(), Trouble> {
         let Some(node) = self.nodes.get(&id).cloned() else { return refused("nothing has this id") };
-        let Some(parent) = node.parent.filter(|parent| *parent == RemoteTree::ROOT || self.is_live(*parent)) else {
+        let Some(parent) = node.parent.filter(|parent| *parent == RemoteTree::ROOT || self.is_live(*parent))
+        else {
             return refused("its folder is gone");
         };
         if node.state != State::Dead || self.child(parent, &node.name).is_some() {

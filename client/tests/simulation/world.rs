@@ -163,7 +163,8 @@ impl Remote for SimRemote {
     fn open(&self, path: &DrivePath, hash: ContentHash) -> Result<Box<dyn Read + Send>, Trouble> {
         let mut world = self.world.borrow_mut();
         world.around(self.device, true)?;
-        let there = world.server.find(path.as_str()).and_then(|id| world.server.get(id)).and_then(|node| node.hash);
+        let there =
+            world.server.find(path.as_str()).and_then(|id| world.server.get(id)).and_then(|node| node.hash);
         let bytes = there.and_then(|there| world.server.content(&there)).cloned();
         match bytes {
             // The answer has whatever is there; the device checks it.

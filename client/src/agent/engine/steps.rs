@@ -27,7 +27,9 @@ impl Step {
         match self {
             Self::Agree { row } => &row.name,
             Self::Forget { .. } => "",
-            Self::MakeLocal { path, .. } | Self::DeleteLocal { path, .. } | Self::Download { path, .. } => path,
+            Self::MakeLocal { path, .. } | Self::DeleteLocal { path, .. } | Self::Download { path, .. } => {
+                path
+            }
             Self::MakeRemote { local, .. } | Self::Upload { local, .. } => local,
             Self::MoveLocal { to, .. } => to,
             Self::MoveRemote { below, .. } | Self::DeleteRemote { below, .. } => below,
@@ -157,7 +159,8 @@ impl<R: Remote, D: Disk> Engine<R, D> {
         ids[entity] = Some(written.id);
         // As it was judged, not as it looks now: what was written to it meanwhile is then seen as a change.
         let look = Some(self.kept(Kind::File, look));
-        let row = BaseRow { id: written.id, parent, name, kind: Kind::File, hash: Some(hash), seq: None, look };
+        let row =
+            BaseRow { id: written.id, parent, name, kind: Kind::File, hash: Some(hash), seq: None, look };
         let gone = was.or(id).filter(|id| *id != written.id);
         self.note(gone.into_iter().map(Note::Gone).chain([Note::Agreed(row)]).collect())
     }

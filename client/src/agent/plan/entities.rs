@@ -95,7 +95,10 @@ fn gather<'a>(view: &View<'a>, matches: &Matches) -> All<'a> {
         next += 1;
         let missing = missing || node.state == State::Missing;
         live.extend(
-            view.remote.children(node.id).filter(|child| child.state != State::Dead).map(|child| (child, missing)),
+            view.remote
+                .children(node.id)
+                .filter(|child| child.state != State::Dead)
+                .map(|child| (child, missing)),
         );
         let entity = all.list.len();
         all.of_node.insert(node.id, entity);
@@ -122,10 +125,12 @@ fn gather<'a>(view: &View<'a>, matches: &Matches) -> All<'a> {
         all.list.push(Thing { base: Some(Cow::Borrowed(row)), ..thing(Some(row.id), local, row.kind) });
     }
     for (index, node) in view.local.iter() {
-        all.of_local[index] = if let Some(entity) = matches.node_of[index].and_then(|id| all.of_node.get(&id)) {
+        all.of_local[index] = if let Some(entity) = matches.node_of[index].and_then(|id| all.of_node.get(&id))
+        {
             *entity
         } else {
-            let kind = if matches!(node.what, What::Folder | What::Closed) { Kind::Folder } else { Kind::File };
+            let kind =
+                if matches!(node.what, What::Folder | What::Closed) { Kind::Folder } else { Kind::File };
             let frozen = matches!(node.what, What::Other | What::File(None));
             all.list.push(Thing { frozen, ..thing(None, Some(index), kind) });
             all.list.len() - 1

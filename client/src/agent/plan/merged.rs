@@ -152,7 +152,8 @@ impl Merging<'_, '_, '_> {
             Value::Both => self.rename(entity),
             _ => {
                 if is_ours {
-                    self.all.list[winner].base = Some(std::borrow::Cow::Owned(super::order::row_of(node, None)));
+                    self.all.list[winner].base =
+                        Some(std::borrow::Cow::Owned(super::order::row_of(node, None)));
                 }
                 self.join(winner, entity);
             }

@@ -131,11 +131,7 @@ impl Ordering<'_, '_> {
             if pending.len() < before {
                 continue;
             }
-            let is_moving = |entity: Entity| pending.contains(&(entity, Act::Move));
-            let stopped = pending.iter().map(|&(entity, _)| entity).find(|&entity| {
-                is_moving(entity) && !passed[entity] && self.is_in_a_circle(device, entity, &is_moving)
-            });
-            let Some(entity) = stopped else { return };
+            let Some(entity) = self.in_the_way(device, &pending, &passed) else { return };
             passed[entity] = true;
             let name = crate::agent::names::passing(&self.all.list[entity].name, |name| {
                 !self.side(device).is_free(0, name)
@@ -146,12 +142,23 @@ impl Ordering<'_, '_> {
         }
     }
 
-    /// Whether what is in its way is on its way itself.
-    fn is_in_a_circle(&self, device: bool, entity: Entity, is_moving: &dyn Fn(Entity) -> bool) -> bool {
-        let thing = &self.all.list[entity];
+    /// Something on its way itself that is in the way of something else: what has the name, or what keeps a folder that is
+    /// to go and has the name from being empty.
+    fn in_the_way(&self, device: bool, pending: &[(Entity, Act)], passed: &[bool]) -> Option<Entity> {
         let side = self.side(device);
-        side.is_within(thing.parent, entity)
-            || side.occupant(thing.parent, &thing.name).is_some_and(|other| other != entity && is_moving(other))
+        let moving = |entity: Entity| !passed[entity] && pending.contains(&(entity, Act::Move));
+        pending.iter().filter(|(_, act)| *act != Act::Delete).find_map(|&(entity, _)| {
+            let thing = &self.all.list[entity];
+            let other = side.occupant(thing.parent, &thing.name).filter(|other| *other != entity)?;
+            if moving(other) {
+                return Some(other);
+            }
+            if !pending.contains(&(other, Act::Delete)) {
+                return None;
+            }
+            let mut inside = pending.iter().map(|(entity, _)| *entity).filter(|&entity| moving(entity));
+            inside.find(|&entity| side.is_within(entity, other))
+        })
     }
 
     /// Does one act if it can be done now.
@@ -208,10 +215,18 @@ impl Ordering<'_, '_> {
     }
 
     /// `final_place`: to where it belongs, not to a passing name.
-    fn rename(&mut self, device: bool, entity: Entity, parent: Entity, name: &str, final_place: bool) -> bool {
+    fn rename(
+        &mut self,
+        device: bool,
+        entity: Entity,
+        parent: Entity,
+        name: &str,
+        final_place: bool,
+    ) -> bool {
         let side = self.side(device);
         let (Some(from), true) = (side.path(entity), side.is_there(parent)) else { return false };
-        if side.is_within(parent, entity) || side.occupant(parent, name).is_some_and(|other| other != entity) {
+        if side.is_within(parent, entity) || side.occupant(parent, name).is_some_and(|other| other != entity)
+        {
             return false;
         }
         let to = side.path_in(parent, name);

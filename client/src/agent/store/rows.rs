@@ -11,7 +11,8 @@ pub const REMOTE: &str = "SELECT id, parent, name, kind, state, hash, size, mtim
 pub const BASE: &str =
     "SELECT id, parent, name, kind, hash, seq, ino, btime_ns, size, mtime_ns, ctime_ns FROM base";
 pub const INTENTS: &str = "SELECT id, parent, name, hash FROM intents ORDER BY n";
-pub const PUT_REMOTE: &str = "INSERT OR REPLACE INTO remote (id, parent, name, kind, state, hash, size, mtime_ns, seq)
+pub const PUT_REMOTE: &str =
+    "INSERT OR REPLACE INTO remote (id, parent, name, kind, state, hash, size, mtime_ns, seq)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 pub const PUT_BASE: &str =
     "INSERT OR REPLACE INTO base (id, parent, name, kind, hash, seq, ino, btime_ns, size, mtime_ns, ctime_ns)
@@ -151,6 +152,7 @@ pub fn put_intent(tx: &Transaction<'_>, intent: &Intent) -> Result<()> {
         Intent::Put { id, parent, name, hash } => (*id, parent, name, Some(*hash)),
         Intent::Move { id, parent, name } => (Some(*id), parent, name, None),
     };
-    let mut put = tx.prepare_cached("INSERT INTO intents (id, parent, name, hash) VALUES (?1, ?2, ?3, ?4)")?;
+    let mut put =
+        tx.prepare_cached("INSERT INTO intents (id, parent, name, hash) VALUES (?1, ?2, ?3, ?4)")?;
     put.execute(params![id, parent, name, bytes(hash)]).map(|_| ())
 }

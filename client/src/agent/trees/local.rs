@@ -87,8 +87,8 @@ impl LocalTree {
 
     /// The index of a path relative to the root.
     pub fn find(&self, path: &str) -> Option<usize> {
-        path.split('/').filter(|name| !name.is_empty()).try_fold(0, |at, name| {
-            self.children[at].get(name).copied()
-        })
+        path.split('/')
+            .filter(|name| !name.is_empty())
+            .try_fold(0, |at, name| self.children[at].get(name).copied())
     }
 }
