@@ -1,12 +1,7 @@
 //! `holdfast`: see [`holdfast_client`].
 
-use clap::Parser;
+use std::process::ExitCode;
 
-/// Works with a Holdfast server: files, history, and folders kept in sync.
-#[derive(Parser)]
-#[command(name = "holdfast", version)]
-struct Line {}
-
-fn main() {
-    Line::parse();
+fn main() -> ExitCode {
+    holdfast_client::commands::run()
 }

@@ -1,0 +1,203 @@
+//! Sending a request: with the login, again where that is safe, and never waiting for a server that is silent.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Body, Method, Response};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use url::Url;
+
+use super::error::ApiError;
+use super::retry::Repeat;
+use super::upload::Outgoing;
+use super::{Api, answer};
+
+/// A request that can be made more than once.
+pub(super) struct Ask {
+    method: Method,
+    url: Url,
+    headers: HeaderMap,
+    body: Payload,
+    repeat: Repeat,
+    anonymous: bool,
+}
+
+enum Payload {
+    Nothing,
+    Json(Vec<u8>),
+    Content(Outgoing),
+}
+
+impl Ask {
+    /// By default repeated only while the server has certainly done nothing, unless the method says that twice is once.
+    pub(super) fn new(method: Method, url: Url) -> Self {
+        let repeat = if method.is_idempotent() { Repeat::Freely } else { Repeat::Undone };
+        Self { method, url, headers: HeaderMap::new(), body: Payload::Nothing, repeat, anonymous: false }
+    }
+
+    pub(super) fn get(url: Url) -> Self {
+        Self::new(Method::GET, url)
+    }
+
+    /// Making it twice is the same as making it once, whatever its method.
+    pub(super) fn repeatable(mut self) -> Self {
+        self.repeat = Repeat::Freely;
+        self
+    }
+
+    /// Without the login.
+    pub(super) fn anonymous(mut self) -> Self {
+        self.anonymous = true;
+        self
+    }
+
+    pub(super) fn query(mut self, name: &str, value: &str) -> Self {
+        self.url.query_pairs_mut().append_pair(name, value);
+        self
+    }
+
+    pub(super) fn maybe(self, name: &str, value: Option<&str>) -> Self {
+        match value {
+            Some(value) => self.query(name, value),
+            None => self,
+        }
+    }
+
+    pub(super) fn header(mut self, name: HeaderName, value: &str) -> Result<Self, ApiError> {
+        let value = HeaderValue::try_from(value)
+            .map_err(|_| ApiError::nonsense(format!("{name} cannot carry such a value")))?;
+        self.headers.insert(name, value);
+        Ok(self)
+    }
+
+    pub(super) fn json(mut self, body: &impl Serialize) -> Result<Self, ApiError> {
+        let body = serde_json::to_vec(body).map_err(|error| ApiError::nonsense(error.to_string()))?;
+        self.body = Payload::Json(body);
+        Ok(self)
+    }
+
+    pub(super) fn content(mut self, content: Outgoing) -> Self {
+        self.body = Payload::Content(content);
+        self
+    }
+}
+
+impl Api {
+    /// Makes a request until it succeeds, is refused, or there is no sense in asking again.
+    pub(super) async fn ask(&self, ask: Ask) -> Result<Response, ApiError> {
+        let mut made = 0;
+        loop {
+            made += 1;
+            let error = match self.ask_once(&ask).await {
+                Ok(response) => return Ok(response),
+                Err(error) => error,
+            };
+            // It was away already the second time: the first attempt did it, and its answer was lost.
+            let gone = ask.method == Method::DELETE && made > 1;
+            if gone
+                && let ApiError::Problem(problem) = &error
+                && problem.status == 404
+            {
+                return Ok(Response::from(http_no_content()));
+            }
+            match self.patience.before_next(made, &error, ask.repeat) {
+                Some(wait) => tokio::time::sleep(wait).await,
+                None => return Err(error),
+            }
+        }
+    }
+
+    /// Makes a request whose answer is JSON.
+    pub(super) async fn ask_json<T: DeserializeOwned>(&self, ask: Ask) -> Result<T, ApiError> {
+        let response = self.ask(ask).await?;
+        answer::json(response, &self.address, self.patience.stall).await
+    }
+
+    /// Makes a request whose answer has nothing to say.
+    pub(super) async fn ask_nothing(&self, ask: Ask) -> Result<(), ApiError> {
+        self.ask(ask).await.map(|_| ())
+    }
+
+    async fn ask_once(&self, ask: &Ask) -> Result<Response, ApiError> {
+        if ask.anonymous {
+            return self.send(ask, None).await;
+        }
+        let (mut access, is_ending) = self.tokens.access()?;
+        if is_ending {
+            access = self.renewed(&access).await?;
+        }
+        match self.send(ask, Some(&access)).await {
+            Err(ApiError::Problem(problem)) if problem.status == 401 => {
+                let access = self.renewed(&access).await?;
+                self.send(ask, Some(&access)).await.map_err(|error| match error.problem() {
+                    Some(problem) if problem.status == 401 => ApiError::NotLoggedIn,
+                    _ => error,
+                })
+            }
+            other => other,
+        }
+    }
+
+    async fn send(&self, ask: &Ask, access: Option<&str>) -> Result<Response, ApiError> {
+        let mut request = self.http.request(ask.method.clone(), ask.url.clone()).headers(ask.headers.clone());
+        if let Some(access) = access {
+            let mut bearer = HeaderValue::try_from(format!("Bearer {access}"))
+                .map_err(|_| ApiError::nonsense("the access token is no text"))?;
+            bearer.set_sensitive(true);
+            request = request.header(AUTHORIZATION, bearer);
+        }
+        let moved = Arc::new(AtomicU64::new(0));
+        match &ask.body {
+            Payload::Nothing => {}
+            Payload::Json(bytes) => {
+                request = request.header(CONTENT_TYPE, "application/json").body(bytes.clone());
+            }
+            Payload::Content(content) => {
+                let stream = content.open(Arc::clone(&moved)).await?;
+                request = request
+                    .header(CONTENT_TYPE, "application/octet-stream")
+                    .header(CONTENT_LENGTH, content.size())
+                    .body(Body::wrap_stream(stream));
+            }
+        }
+        let sent = self.unless_silent(request.send(), &moved).await;
+        let response = match sent {
+            Some(Ok(response)) => response,
+            Some(Err(error)) => {
+                if let Payload::Content(content) = &ask.body {
+                    content.fault()?;
+                }
+                return Err(ApiError::of_http(&error, &self.address));
+            }
+            None => return Err(ApiError::Timeout),
+        };
+        answer::success(response, &self.address, self.patience.stall).await
+    }
+
+    /// Waits for an answer as long as something moves; `None` when nothing has for too long.
+    async fn unless_silent<T>(&self, sent: impl Future<Output = T>, moved: &AtomicU64) -> Option<T> {
+        let mut sent = std::pin::pin!(sent);
+        let mut before = 0;
+        loop {
+            match tokio::time::timeout(self.patience.stall, &mut sent).await {
+                Ok(answer) => return Some(answer),
+                Err(_) => {
+                    let now = moved.load(Ordering::Relaxed);
+                    if now == before {
+                        return None;
+                    }
+                    before = now;
+                }
+            }
+        }
+    }
+}
+
+/// What a deletion would have been answered.
+fn http_no_content() -> http::Response<Body> {
+    let mut response = http::Response::new(Body::default());
+    *response.status_mut() = http::StatusCode::NO_CONTENT;
+    response
+}
