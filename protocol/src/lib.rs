@@ -1,6 +1,7 @@
-//! Types on the wire between Holdfast's server and its clients: hashes, paths, manifests and plans, and the checks that
-//! both sides apply to them. No I/O beyond reading a manifest from a given reader.
+//! Types on the wire between Holdfast's server and its clients: hashes, paths, manifests, plans and the feed, and the checks
+//! that both sides apply to them. No I/O beyond reading a manifest from a given reader.
 
+pub mod feed;
 pub mod hash;
 pub mod manifest;
 pub mod path;

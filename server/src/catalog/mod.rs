@@ -8,6 +8,7 @@ pub mod db;
 pub mod devices;
 pub mod drives;
 pub mod events;
+pub mod feed;
 pub mod findings;
 pub mod lived;
 pub mod locks;

@@ -119,6 +119,7 @@ pub(super) const FILES: &[(&str, Statements)] = &[
     ("devices", super::devices::STATEMENTS),
     ("drives", super::drives::STATEMENTS),
     ("events", super::events::STATEMENTS),
+    ("feed", super::feed::STATEMENTS),
     ("findings", super::findings::STATEMENTS),
     ("lived", super::lived::STATEMENTS),
     ("locks", super::locks::STATEMENTS),

@@ -15,7 +15,7 @@ use crate::http::entry::placement;
 use crate::http::fields::OC_MTIME;
 use crate::http::upload::{self, Target};
 use crate::service::content as contents;
-use crate::service::files;
+use crate::service::files::{self, Deletion};
 use crate::service::locks;
 
 /// Sends a file; a folder is listed by PROPFIND, not by GET.
@@ -75,6 +75,7 @@ pub(super) async fn delete(inside: &Inside, parts: &Parts) -> Result<Response> {
     }
     let expect = upload::expectation(&inside.mounted, &inside.path, &parts.headers).await?;
     let (mounted, who, path) = (Arc::clone(&inside.mounted), inside.who.clone(), inside.path.clone());
-    let done = inside.app.act(async move { files::delete(&mounted, who, path, expect).await }).await?;
+    let deletion = Deletion { path, expect, only_empty: false };
+    let done = inside.app.act(async move { files::delete(&mounted, who, deletion).await }).await?;
     Ok((StatusCode::NO_CONTENT, placement(done.placed)).into_response())
 }

@@ -11,6 +11,7 @@ pub mod content;
 pub mod devices;
 pub mod drives;
 pub mod events;
+pub mod feed;
 pub mod files;
 pub mod history;
 pub mod judge;

@@ -4,6 +4,7 @@
 pub mod app_passwords;
 pub mod auth;
 pub mod certificate;
+pub mod changes;
 pub mod conflicts;
 pub mod connect;
 pub mod copies;
@@ -47,6 +48,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(connect::routes())
         .merge(files::routes())
         .merge(tree::routes())
+        .merge(changes::routes())
         .merge(folders::routes())
         .merge(locks::routes())
         .merge(moves::routes())

@@ -8,12 +8,15 @@ use super::{Done, Expect, PutDone, Who, no_folder, with_folders};
 use crate::catalog::agreements::Stored;
 use crate::catalog::db::TxFuture;
 use crate::catalog::drives::Right;
-use crate::catalog::tree;
+use crate::catalog::{nodes, tree};
 use crate::error::{Error, Result};
 use crate::service::act::{Act, StagedFolder};
 use crate::service::agreement;
 use crate::service::placement::Mounted;
 use crate::service::properties::{self, Step};
+
+/// The code of the refusal to delete a folder that holds something.
+const NOT_EMPTY: &str = "not-empty";
 
 /// Makes a folder; one that is there already is fine when `exist_ok`.
 ///
@@ -89,12 +92,24 @@ async fn make(mounted: &Arc<Mounted>, who: Who, new: NewFolder) -> Result<Done<P
     Ok(Done { value, placed })
 }
 
+/// Something to be deleted.
+#[derive(Debug, Clone)]
+pub struct Deletion {
+    /// What.
+    pub path: DrivePath,
+    /// What it must be.
+    pub expect: Expect,
+    /// A folder only where it holds nothing.
+    pub only_empty: bool,
+}
+
 /// Deletes a file, or a folder with all beneath it, into a recoverable state. A device's explicit sync act deletes no
 /// folder that has files beneath it (algorithms B: child by child).
 ///
 /// # Errors
-/// 404 when nothing is there, 412 when the expectation does not hold, 409 for the drive's root.
-pub async fn delete(mounted: &Arc<Mounted>, who: Who, path: DrivePath, expect: Expect) -> Result<Done<()>> {
+/// 404 when nothing is there, 412 when the expectation does not hold, 409 for the drive's root and `not-empty` for a folder
+/// that was to be empty.
+pub async fn delete(mounted: &Arc<Mounted>, who: Who, deletion: Deletion) -> Result<Done<()>> {
     let (drive, actor) = (mounted.id, who.actor(mounted.clock().now()));
     let seq = mounted
         .db()
@@ -102,25 +117,35 @@ pub async fn delete(mounted: &Arc<Mounted>, who: Who, path: DrivePath, expect: E
             Box::pin(async move {
                 let mut act = Act::begin(tx, drive, actor, Right::Edit).await?;
                 act.guarded(&who.guard).await?;
-                let found = act.resolve(&path).await?;
-                let absent = || Error::not_found("there is nothing to delete").with("path", path.to_string());
-                let node = found.node.ok_or_else(absent)?;
-                if path.is_root() {
-                    return Err(Error::conflict("the drive's root cannot be deleted"));
-                }
-                if node.is_folder() && who.syncing.is_some() && tree::has_files(act.tx, node.id).await? {
-                    return Err(Error::conflict("the folder is not empty").with("path", path.to_string()));
-                }
-                if !expect.holds(node.content_hash()) {
-                    return Err(expect.refused(node.content_hash()));
-                }
-                act.delete(&node, &path).await?;
-                if let Some(device) = who.syncing {
-                    agreement::removed(&mut act, device, &path, &node).await?;
-                }
+                delete_in(&mut act, &deletion, &who).await?;
                 act.finish().await
             })
         })
         .await?;
     Ok(Done { value: (), placed: mounted.placed(seq).await })
+}
+
+async fn delete_in(act: &mut Act<'_>, deletion: &Deletion, who: &Who) -> Result<()> {
+    let Deletion { path, expect, only_empty } = deletion;
+    let found = act.resolve(path).await?;
+    let absent = || Error::not_found("there is nothing to delete").with("path", path.to_string());
+    let node = found.node.ok_or_else(absent)?;
+    if path.is_root() {
+        return Err(Error::conflict("the drive's root cannot be deleted"));
+    }
+    let holds_something = node.is_folder()
+        && ((*only_empty && !nodes::children(act.tx, node.id, "", 1).await?.is_empty())
+            || (who.syncing.is_some() && tree::has_files(act.tx, node.id).await?));
+    if holds_something {
+        let error = Error::conflict("the folder is not empty").code(NOT_EMPTY);
+        return Err(error.with("path", path.to_string()));
+    }
+    if !expect.holds(node.content_hash()) {
+        return Err(expect.refused(node.content_hash()));
+    }
+    act.delete(&node, path).await?;
+    if let Some(device) = who.syncing {
+        agreement::removed(act, device, path, &node).await?;
+    }
+    Ok(())
 }

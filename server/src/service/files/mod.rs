@@ -11,7 +11,7 @@ use holdfast_protocol::{ContentHash, DrivePath};
 use uuid::Uuid;
 
 pub use copies::{copy, stage_opened};
-pub use folders::{delete, make_folder, make_folder_with};
+pub use folders::{Deletion, delete, make_folder, make_folder_with};
 pub use moves::rename;
 pub use put::{Put, put};
 

@@ -73,7 +73,7 @@ both_engines! {
         let house = house.restart().await;
         house.looked_at("").await;
         assert!(house.open_finding("mass-missing").await, "one file of those is gone still");
-        files::delete(&house.mounted(), house.who.clone(), path("f/a.txt"), Expect::Anything).await.unwrap();
+        files::delete(&house.mounted(), house.who.clone(), gone("f/a.txt")).await.unwrap();
         let house = house.restart().await;
         until("the finding is settled", || async { !house.open_finding("mass-missing").await }).await;
         assert_eq!(house.read("59.txt").await.unwrap(), "kept");
@@ -92,7 +92,7 @@ both_engines! {
         until("a finding tells", || async { house.open_finding("mass-missing").await }).await;
         assert_eq!(house.count().await, 4);
         for name in ["a.txt", "f"] {
-            files::delete(&house.mounted(), house.who.clone(), path(name), Expect::Anything).await.unwrap();
+            files::delete(&house.mounted(), house.who.clone(), gone(name)).await.unwrap();
         }
         house.settled().await;
         let house = house.restart().await;

@@ -18,7 +18,7 @@ use holdfast_protocol::DrivePath;
 use uuid::Uuid;
 
 use super::drives::Drives;
-use super::files::{Expect, Put, PutDone, Transfer, Who};
+use super::files::{Deletion, Expect, Put, PutDone, Transfer, Who};
 use super::locks::Guard;
 use super::placement::{Mounted, Shared};
 use super::{content, drives, files};
@@ -197,6 +197,10 @@ impl House {
         }
         panic!("the drive did not come to rest");
     }
+}
+
+fn gone(at: &str) -> Deletion {
+    Deletion { path: path(at), expect: Expect::Anything, only_empty: false }
 }
 
 fn path(text: &str) -> DrivePath {

@@ -106,7 +106,7 @@ both_engines! {
         house.put("f/known.txt", "known").await.unwrap();
         house.settled().await;
         std::fs::write(house.root.join("f/unknown.txt"), "unknown").unwrap();
-        files::delete(&house.mounted(), house.who.clone(), path("f"), Expect::Anything).await.unwrap();
+        files::delete(&house.mounted(), house.who.clone(), gone("f")).await.unwrap();
         house.settled().await;
         let (drive, hash) = (house.drive, house.blob("unknown").await.hash);
         until("the unknown file is catalogued where it lies now", || async {

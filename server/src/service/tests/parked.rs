@@ -27,7 +27,7 @@ impl House {
     }
 
     async fn delete(&self, at: &str) -> files::Done<()> {
-        files::delete(&self.mounted(), self.who.clone(), path(at), Expect::Anything).await.unwrap()
+        files::delete(&self.mounted(), self.who.clone(), gone(at)).await.unwrap()
     }
 
     /// The bytes of the version with a content, if they can be read.

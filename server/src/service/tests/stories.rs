@@ -16,7 +16,7 @@ both_engines! {
     async fn a_deleted_file_comes_back_with_its_history_when_it_is_written_again(db: Db) {
         let house = House::new(db).await;
         house.put("a.txt", "one").await.unwrap();
-        files::delete(&house.mounted(), house.who.clone(), path("a.txt"), Expect::Anything).await.unwrap();
+        files::delete(&house.mounted(), house.who.clone(), gone("a.txt")).await.unwrap();
         assert!(house.read("a.txt").await.is_err());
         assert_eq!(house.on_disk("a.txt"), None);
         house.put("a.txt", "two").await.unwrap();

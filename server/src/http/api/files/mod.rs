@@ -28,6 +28,15 @@ pub struct How {
     pub parents: Option<bool>,
 }
 
+/// What to delete.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Which {
+    /// A folder only if it holds nothing.
+    #[serde(default)]
+    pub empty: bool,
+}
+
 /// A file as it was written.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Written {
