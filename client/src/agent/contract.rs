@@ -57,6 +57,9 @@ pub struct Written {
 
 /// The server, as the engine sees it: a feed, and acts that name paths from the drive's root and carry a condition.
 pub trait Remote {
+    /// A content of the device's as it is handed over to be sent.
+    type Outgoing;
+
     /// Nodes changed since a token; without one, all.
     ///
     /// # Errors
@@ -66,8 +69,8 @@ pub trait Remote {
     /// Writes a file. A content that is there already succeeds.
     ///
     /// # Errors
-    /// [`Trouble::Changed`] when another content is there than expected, or what was read has another hash.
-    fn put(&self, put: &Put, body: &mut dyn Read) -> Result<Written, Trouble>;
+    /// [`Trouble::Changed`] when another content is there than expected, or what was read is not what the put says.
+    fn put(&self, put: &Put, content: Self::Outgoing) -> Result<Written, Trouble>;
 
     /// Makes a folder; one that is there is fine.
     ///
@@ -118,6 +121,9 @@ pub struct Scan {
 /// The device's folder, as the engine sees it. Paths are relative to its root, `/` between names. Nothing is replaced or
 /// removed that does not look as it was judged, and what is removed can be brought back for a while.
 pub trait Disk {
+    /// A content as it is handed over to be sent.
+    type Outgoing;
+
     /// Walks the folder. `known` tells the content of what looks untouched; all else is hashed.
     ///
     /// # Errors
@@ -157,11 +163,11 @@ pub trait Disk {
     /// [`Trouble::Changed`] when something is in it.
     fn remove_folder(&self, path: &str) -> Result<(), Trouble>;
 
-    /// Reads a file that looks as judged.
+    /// Hands over a file that looks as judged. Whoever reads it checks the hash: it may be written to meanwhile.
     ///
     /// # Errors
     /// [`Trouble::Changed`] when it does not.
-    fn open(&self, path: &str, judged: &Look) -> Result<Box<dyn Read + Send>, Trouble>;
+    fn open(&self, path: &str, judged: &Look) -> Result<Self::Outgoing, Trouble>;
 
     /// Puts a content in place, in one step and durably, after checking its hash and that what it replaces still looks as it
     /// was judged; `replaces: None`: nothing may be there.

@@ -51,7 +51,7 @@ pub struct Report {
     pub quiet: bool,
 }
 
-impl<R: Remote, D: Disk> Engine<R, D> {
+impl<R: Remote<Outgoing = D::Outgoing>, D: Disk> Engine<R, D> {
     /// With what the store remembers.
     ///
     /// # Errors

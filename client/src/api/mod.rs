@@ -11,6 +11,7 @@ mod conflicts;
 mod content;
 mod devices;
 mod error;
+mod feed;
 mod files;
 mod history;
 mod login;

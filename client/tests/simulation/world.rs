@@ -117,6 +117,8 @@ impl SimRemote {
 }
 
 impl Remote for SimRemote {
+    type Outgoing = Vec<u8>;
+
     fn feed(&self, since: Option<&str>) -> Result<Feed, Trouble> {
         let mut world = self.world.borrow_mut();
         world.around(self.device, true)?;
@@ -124,9 +126,7 @@ impl Remote for SimRemote {
         Ok(world.server.feed(since, limit))
     }
 
-    fn put(&self, put: &Put, body: &mut dyn Read) -> Result<Written, Trouble> {
-        let mut bytes = Vec::new();
-        body.read_to_end(&mut bytes).map_err(|error| Trouble::Item(error.to_string()))?;
+    fn put(&self, put: &Put, bytes: Vec<u8>) -> Result<Written, Trouble> {
         if hash_of(&bytes) != put.hash {
             return Err(Trouble::Changed("the content is not what was said".to_owned()));
         }
@@ -217,6 +217,8 @@ impl SimHands {
 }
 
 impl Disk for SimHands {
+    type Outgoing = Vec<u8>;
+
     fn scan(&self, known: &dyn Fn(&Look) -> Option<ContentHash>) -> Result<Scan, Trouble> {
         let mut world = self.world.borrow_mut();
         world.around(self.device, false)?;
@@ -325,7 +327,7 @@ impl Disk for SimHands {
         )
     }
 
-    fn open(&self, path: &str, judged: &Look) -> Result<Box<dyn Read + Send>, Trouble> {
+    fn open(&self, path: &str, judged: &Look) -> Result<Vec<u8>, Trouble> {
         let device = self.device;
         self.act(
             || format!("opens {path} here"),
@@ -338,7 +340,6 @@ impl Disk for SimHands {
                 }
             },
         )
-        .map(|bytes| Box::new(std::io::Cursor::new(bytes)) as Box<dyn Read + Send>)
     }
 
     fn place(

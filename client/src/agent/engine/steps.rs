@@ -37,7 +37,7 @@ impl Step {
     }
 }
 
-impl<R: Remote, D: Disk> Engine<R, D> {
+impl<R: Remote<Outgoing = D::Outgoing>, D: Disk> Engine<R, D> {
     pub(super) fn step(
         &mut self,
         step: Step,
@@ -153,9 +153,9 @@ impl<R: Remote, D: Disk> Engine<R, D> {
         let parent = id_of(ids, parent)?;
         let id = ids[entity];
         self.note(vec![Note::Intent(Intent::Put { id, parent, name: name.clone(), hash })])?;
-        let mut body = self.disk.open(&local, &look)?;
+        let content = self.disk.open(&local, &look)?;
         let put = Put { path, hash, size: look.size, mtime_ns: look.mtime_ns, expect };
-        let written = self.remote.put(&put, &mut *body)?;
+        let written = self.remote.put(&put, content)?;
         ids[entity] = Some(written.id);
         // As it was judged, not as it looks now: what was written to it meanwhile is then seen as a change.
         let look = Some(self.kept(Kind::File, look));
