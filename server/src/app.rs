@@ -1,15 +1,15 @@
 //! The running server: what every use case is handed.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use tokio::sync::broadcast;
+use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
 use crate::catalog::db::Db;
-use crate::catalog::events::Event;
 use crate::catalog::{migrate, settings};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -20,6 +20,7 @@ use crate::service::caller::{Caller, Proof};
 use crate::service::drives::{self, Drives};
 use crate::service::passwords::Passwords;
 use crate::service::placement::Shared;
+use crate::service::pulse::Pulse;
 use crate::service::remembered::{A_MOMENT, Remembered};
 use crate::service::setup::SetupCode;
 use crate::tls::{Fault, Tls};
@@ -27,8 +28,6 @@ use crate::verdicts::Verdicts;
 
 /// Most callers that are remembered at once.
 const CALLERS: usize = 1024;
-/// Events that a slow reader may lag behind before it has to read the catalogue again.
-const EVENTS_KEPT: usize = 1024;
 
 /// The server; clones are the same server.
 #[derive(Clone)]
@@ -54,14 +53,16 @@ pub struct Inner {
     pub callers: Remembered<Proof, Caller>,
     /// The first account's code.
     pub setup: SetupCode,
-    /// Lines of the activity log, after their commit.
-    pub events: broadcast::Sender<Event>,
+    /// Wakes those who follow what happens.
+    pub pulse: Arc<Pulse>,
+    /// How many followers each account (internal id) has.
+    pub followers: Mutex<HashMap<i64, usize>>,
     /// The server's public id.
     pub server_id: String,
     tls: OnceLock<OverTls>,
     attempts: Mutex<Attempts>,
     serving: AtomicBool,
-    draining: AtomicBool,
+    draining: watch::Sender<bool>,
     acts: TaskTracker,
 }
 
@@ -100,15 +101,12 @@ impl App {
         }
         let shared = Shared { db: db.clone(), clock: clock.clone(), epoch: drives::epoch(&db).await? };
         let drives = Drives::new(shared, config.data_dir.join("drives"));
-        let (events, _) = broadcast::channel(EVENTS_KEPT);
-        let (publisher, placers) = (events.clone(), Arc::downgrade(&drives));
+        let pulse = Arc::new(Pulse::default());
+        let (felt, placers) = (Arc::clone(&pulse), Arc::downgrade(&drives));
         db.on_commit(Box::new(move |committed| {
+            felt.committed(&committed);
             if let Some(drives) = placers.upgrade() {
                 committed.drives.iter().for_each(|drive| drives.kick(*drive));
-            }
-            for event in committed.events {
-                // Without a listener there is nobody to tell; the catalogue has it.
-                let _ = publisher.send(event);
             }
         }));
         let server_id = db.write(|tx| Box::pin(settings::server_id(tx))).await?;
@@ -126,12 +124,13 @@ impl App {
             verdicts: Verdicts::default(),
             callers: Remembered::new(CALLERS, A_MOMENT),
             setup: SetupCode::default(),
-            events,
+            pulse,
+            followers: Mutex::default(),
             server_id,
             tls: OnceLock::new(),
             attempts: Mutex::new(attempts),
             serving: AtomicBool::new(false),
-            draining: AtomicBool::new(false),
+            draining: watch::Sender::new(false),
             acts: TaskTracker::new(),
         })))
     }
@@ -225,12 +224,18 @@ impl App {
 
     /// From now on the server only finishes what it has begun.
     pub fn drain(&self) {
-        self.draining.store(true, Ordering::Relaxed);
+        self.draining.send_replace(true);
     }
 
     /// Whether the server only finishes what it has begun.
     pub fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Relaxed)
+        *self.draining.borrow()
+    }
+
+    /// Waits until the server only finishes what it has begun.
+    pub async fn drained(&self) {
+        // Whoever could say so being gone means the same.
+        let _ = self.draining.subscribe().wait_for(|draining| *draining).await;
     }
 }
 

@@ -54,6 +54,8 @@ pub struct Committed {
     pub events: Vec<Event>,
     /// Drives (internal ids) that got placements to do.
     pub drives: Vec<i64>,
+    /// Drives (internal ids) whose heads moved, and where to, in order.
+    pub heads: Vec<(i64, i64)>,
     /// An account, or something that proves one, was changed or taken back.
     pub accounts: bool,
 }

@@ -223,12 +223,13 @@ pub async fn right(tx: &mut Tx, drive: i64, user: i64) -> Result<Option<Right>> 
 
 const SET_HEAD: &str = "UPDATE drives SET head_seq = $2 WHERE id = $1";
 
-/// Sets the sequence of the last committed change.
+/// Sets the sequence of the last committed change; whoever follows the drive is told after the commit.
 ///
 /// # Errors
 /// The catalogue's.
 pub async fn set_head(tx: &mut Tx, id: i64, seq: i64) -> Result<()> {
     sql::query(SET_HEAD).bind(id).bind(seq).execute(tx).await?;
+    tx.after.heads.push((id, seq));
     Ok(())
 }
 

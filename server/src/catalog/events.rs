@@ -181,8 +181,18 @@ pub async fn after(tx: &mut Tx, seq: i64, viewer: i64, sees_all: bool, limit: i6
     Ok(rows.into_iter().map(Line::from).collect())
 }
 
+const LAST: &str = "SELECT COALESCE(MAX(id), 0) FROM events";
+
+/// Sequence of the newest line, whoever may see it; 0 when there is none.
+///
+/// # Errors
+/// The catalogue's.
+pub async fn last(tx: &mut Tx) -> Result<i64> {
+    Ok(sql::query(LAST).fetch_one(tx).await?)
+}
+
 /// Every SQL text of this file, to be prepared on both engines.
 #[cfg(test)]
 pub(super) const STATEMENTS: super::testing::Statements = super::testing::statements! {
-    INSERT, AFTER
+    INSERT, AFTER, LAST
 };

@@ -210,7 +210,7 @@ async fn run_batch(pools: &Pools, batch: &mut [Box<dyn Queued>]) -> Result<Commi
     let mut tx = pools.begin().await.map_err(plain)?;
     for job in batch {
         tx.plain("SAVEPOINT op").await.map_err(plain)?;
-        let kept = (tx.after.events.len(), tx.after.drives.len());
+        let kept = (tx.after.events.len(), tx.after.drives.len(), tx.after.heads.len());
         if job.run(&mut tx).await {
             tx.plain("RELEASE SAVEPOINT op").await.map_err(plain)?;
         } else {
@@ -218,6 +218,7 @@ async fn run_batch(pools: &Pools, batch: &mut [Box<dyn Queued>]) -> Result<Commi
             tx.plain("ROLLBACK TO SAVEPOINT op").await.map_err(plain)?;
             tx.after.events.truncate(kept.0);
             tx.after.drives.truncate(kept.1);
+            tx.after.heads.truncate(kept.2);
         }
     }
     crate::failpoint::hit("catalog.before-commit");

@@ -100,6 +100,23 @@ impl FromRequestParts<App> for CallerOn {
     }
 }
 
+/// What [`authenticate`] asks for, for requests that last: whoever sent them is asked again who they are.
+#[derive(Debug)]
+pub struct Sender {
+    /// The credential among them.
+    pub headers: HeaderMap,
+    /// The connection's other end.
+    pub peer: SocketAddr,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Sender {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(Self { headers: parts.headers.clone(), peer: peer(parts) })
+    }
+}
+
 /// From where a request comes.
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub IpAddr);

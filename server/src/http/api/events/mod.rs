@@ -1,6 +1,7 @@
 //! The activity log.
 
 mod list;
+mod stream;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -15,7 +16,7 @@ use crate::http::time::Timestamp;
 
 /// This noun's routes.
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list::list))
+    OpenApiRouter::new().routes(routes!(list::list)).routes(routes!(stream::stream))
 }
 
 /// A line of the activity log.
@@ -90,4 +91,15 @@ pub struct After {
     #[serde(default)]
     #[param(minimum = 0)]
     cursor: i64,
+}
+
+/// What a stream is to tell.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Wanted {
+    /// `drive` (heads of drives), `events` (the activity log), or both with a comma between; `drive` when absent.
+    topics: Option<String>,
+    /// The activity log from after this line on (`seq`, or `next` of `GET /api/events`); from now on when absent.
+    #[param(minimum = 0)]
+    cursor: Option<i64>,
 }
