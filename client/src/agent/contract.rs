@@ -139,6 +139,9 @@ pub trait Disk {
     /// A look fit to be kept: without its `ctime_ns` when that is so fresh that a change right now might not alter it.
     fn settled(&self, look: Look) -> Look;
 
+    /// Waits until what looks fresh now does so no more.
+    fn settle(&self);
+
     /// Makes a folder where nothing is.
     ///
     /// # Errors

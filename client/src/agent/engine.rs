@@ -3,7 +3,8 @@
 mod steps;
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::atomic::Ordering;
 
 use holdfast_protocol::ContentHash;
 
@@ -28,6 +29,8 @@ pub struct Engine<R, D> {
     store: Store,
     memory: Memory,
     contents: RefCell<HashMap<Look, ContentHash>>,
+    /// Looks that were so fresh when they were judged that a change since might not show in them.
+    fresh: RefCell<HashSet<Look>>,
 }
 
 /// What a sync did.
@@ -58,7 +61,7 @@ impl<R: Remote<Outgoing = D::Outgoing>, D: Disk> Engine<R, D> {
     /// When that cannot be read.
     pub fn new(remote: R, disk: D, store: Store) -> Result<Self, Trouble> {
         let memory = store.load()?;
-        Ok(Self { remote, disk, store, memory, contents: RefCell::default() })
+        Ok(Self { remote, disk, store, memory, contents: RefCell::default(), fresh: RefCell::default() })
     }
 
     /// The store, for whoever goes on with it.
@@ -69,6 +72,17 @@ impl<R: Remote<Outgoing = D::Outgoing>, D: Disk> Engine<R, D> {
     /// What is remembered.
     pub fn memory(&self) -> &Memory {
         &self.memory
+    }
+
+    /// Remembers how a sync went, for whoever asks later.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn tell(&self, facts: &BTreeMap<&'static str, String>) -> Result<(), Trouble> {
+        for (name, value) in facts {
+            self.store.set_fact(name, value)?;
+        }
+        Ok(())
     }
 
     /// What would be done now.
@@ -144,14 +158,15 @@ impl<R: Remote<Outgoing = D::Outgoing>, D: Disk> Engine<R, D> {
     }
 
     fn remember(&self, scan: &Scan) {
-        let mut contents = self.contents.borrow_mut();
+        let (mut contents, mut fresh) = (self.contents.borrow_mut(), self.fresh.borrow_mut());
         contents.clear();
+        fresh.clear();
         for (_, node) in scan.tree.iter() {
+            let super::trees::What::File(Some(hash)) = node.what else { continue };
             let look = self.disk.settled(node.look);
-            if let super::trees::What::File(Some(hash)) = node.what
-                && look.ctime_ns != 0
-                && contents.len() < REMEMBERED
-            {
+            if look.ctime_ns == 0 {
+                fresh.insert(node.look);
+            } else if contents.len() < REMEMBERED {
                 contents.insert(look, hash);
             }
         }
@@ -182,6 +197,9 @@ impl<R: Remote<Outgoing = D::Outgoing>, D: Disk> Engine<R, D> {
         report: &mut Report,
     ) -> Result<(), Trouble> {
         for step in std::mem::take(&mut plan.steps) {
+            if settings.stop.load(Ordering::Relaxed) {
+                return Err(Trouble::Side("stopped".to_owned()));
+            }
             let is_content = matches!(step, Step::Download { .. } | Step::Upload { .. });
             let key = step.key().to_owned();
             let is_fatal = match self.step(step, &mut plan.ids, report) {

@@ -14,6 +14,8 @@ mod values;
 pub(super) use order::look_of;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use holdfast_protocol::{ContentHash, DrivePath, Kind};
 
@@ -63,6 +65,8 @@ pub struct Settings {
     pub stuck: BTreeSet<String>,
     /// The contents that nodes have had, as far as they were asked for.
     pub histories: BTreeMap<NodeId, BTreeSet<ContentHash>>,
+    /// Set from elsewhere: no further step is begun.
+    pub stop: Arc<AtomicBool>,
 }
 
 /// Index of an entity in a plan; its node's id is in [`Plan::ids`], once it has one.

@@ -4,6 +4,7 @@
 
 mod rows;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, params};
@@ -167,6 +168,20 @@ impl Store {
         let mut asked =
             self.db.prepare_cached("INSERT OR REPLACE INTO facts (name, value) VALUES (?1, ?2)")?;
         asked.execute([name, value]).map(|_| ())
+    }
+
+    /// What another store remembers besides the trees, and how many files were agreed on; nothing where it cannot be read.
+    pub fn peek(path: &Path) -> (BTreeMap<String, String>, u64) {
+        let looked = || -> rusqlite::Result<(BTreeMap<String, String>, u64)> {
+            let db = Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+            let mut asked = db.prepare("SELECT name, value FROM facts")?;
+            let facts = asked.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let facts = facts.collect::<rusqlite::Result<_>>()?;
+            let files: i64 =
+                db.query_row("SELECT count(*) FROM base WHERE kind = 0", [], |row| row.get(0))?;
+            Ok((facts, files.cast_unsigned()))
+        };
+        looked().unwrap_or_default()
     }
 
     /// All that is remembered.

@@ -26,6 +26,7 @@ pub use address::{Address, AddressError};
 pub use conflicts::{ConflictState, Way};
 pub use content::{Content, Fetched, Source};
 pub use error::{ApiError, Problem, Trouble};
+pub use feed::Heads;
 pub use files::Transfer;
 pub use login::Credentials;
 pub use retry::Patience;

@@ -261,6 +261,10 @@ impl Disk for SimHands {
         Look { ctime_ns: if fresh { 0 } else { look.ctime_ns }, ..look }
     }
 
+    fn settle(&self) {
+        self.world.borrow_mut().disks[self.device].now += 1;
+    }
+
     fn make_folder(&self, path: &str) -> Result<Look, Trouble> {
         let device = self.device;
         self.act(

@@ -93,6 +93,7 @@ impl<R: Remote<Outgoing = D::Outgoing>, D: Disk> Engine<R, D> {
                 "moved there"
             }
             Step::DeleteLocal { id, path, kind, look } => {
+                self.expect_settled(&path, Some(&look))?;
                 match kind {
                     Kind::File => self.disk.remove_file(&path, &look)?,
                     Kind::Folder => self.disk.remove_folder(&path)?,
@@ -109,6 +110,7 @@ impl<R: Remote<Outgoing = D::Outgoing>, D: Disk> Engine<R, D> {
                 "removed there"
             }
             Step::Download { from, path, size, mtime_ns, replaces, mut row } => {
+                self.expect_settled(&path, replaces.as_ref())?;
                 let hash = row.hash.ok_or_else(|| Trouble::Item("the server names no content".to_owned()))?;
                 let mut body = self.remote.open(&from, hash)?;
                 let incoming = Incoming { hash, size, mtime_ns };
@@ -163,6 +165,15 @@ impl<R: Remote<Outgoing = D::Outgoing>, D: Disk> Engine<R, D> {
             BaseRow { id: written.id, parent, name, kind: Kind::File, hash: Some(hash), seq: None, look };
         let gone = was.or(id).filter(|id| *id != written.id);
         self.note(gone.into_iter().map(Note::Gone).chain([Note::Agreed(row)]).collect())
+    }
+
+    /// Nothing is taken away that was written to so shortly before it was judged that it may have been again since.
+    fn expect_settled(&self, path: &str, judged: Option<&Look>) -> Result<(), Trouble> {
+        if judged.is_some_and(|look| self.fresh.borrow().contains(look)) {
+            self.disk.settle();
+            return Err(Trouble::Changed(format!("{path} was written to just now")));
+        }
+        Ok(())
     }
 
     /// A look as a row keeps it.

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use holdfast_disk::stat::{stat_at, stat_of};
 use holdfast_disk::{EntryKind, Hasher, attrs, beneath, sync};
@@ -47,6 +47,10 @@ impl Disk for LocalFolder {
         let tick = if look.ctime_ns % NANOS_PER_SEC == 0 { COARSE_TICK_NS } else { TICK_NS };
         let is_fresh = look.ctime_ns > now.saturating_sub(tick);
         Look { ctime_ns: if is_fresh { 0 } else { look.ctime_ns }, ..look }
+    }
+
+    fn settle(&self) {
+        std::thread::sleep(Duration::from_nanos(TICK_NS.unsigned_abs()));
     }
 
     fn make_folder(&self, path: &str) -> Result<Look, Trouble> {

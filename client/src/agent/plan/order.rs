@@ -326,6 +326,10 @@ impl Ordering<'_, '_> {
 
     fn download(&mut self, entity: Entity, node: &RemoteNode) {
         let thing = &self.all.list[entity];
+        if self.moved[entity] && thing.local.is_some() {
+            // Renaming changed how it looks: it is replaced when it was looked at again.
+            return;
+        }
         let path = match self.here.path(entity) {
             Some(path) => path,
             None if self.here.is_there(thing.parent) && self.here.is_free(thing.parent, &thing.name) => {
