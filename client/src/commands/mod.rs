@@ -20,6 +20,7 @@ mod reference;
 mod restore;
 mod rm;
 mod status;
+mod sync;
 mod trash;
 
 pub use context::Context;
@@ -99,6 +100,7 @@ enum Verb {
     Restore(restore::Args),
     Trash(trash::Args),
     Conflicts(conflicts::Args),
+    Sync(sync::Args),
     Devices(devices::Args),
     Config(config::Args),
     Completions(completions::Args),
@@ -122,10 +124,11 @@ pub fn run() -> ExitCode {
             return Failure::failed(format!("this program cannot run here: {error}")).tell(context.out.json);
         }
     };
+    let stops_itself = matches!(&line.verb, Verb::Sync(args) if args.stops_itself());
     let done = runtime.block_on(async {
         tokio::select! {
             done = dispatch(&context, line.verb) => done,
-            _ = platform::interrupted() => Err(Failure::interrupted()),
+            _ = platform::interrupted(), if !stops_itself => Err(Failure::interrupted()),
         }
     });
     // What is still being read or hashed in the background has nobody left to tell.
@@ -168,6 +171,7 @@ async fn dispatch(context: &Context, verb: Verb) -> Result<(), Failure> {
         Verb::Restore(args) => restore::run(context, args).await,
         Verb::Trash(args) => trash::run(context, args).await,
         Verb::Conflicts(args) => conflicts::run(context, args).await,
+        Verb::Sync(args) => sync::run(context, args).await,
         Verb::Devices(args) => devices::run(context, args).await,
         Verb::Config(args) => config::run(context, args),
         Verb::Completions(args) => completions::run(context, &args),

@@ -3,9 +3,11 @@
 mod files;
 mod machine;
 mod names;
+mod watch;
 
 pub use files::{
     create_new, create_private, make_private_folder, mtime_ns, place, replace_private, set_mtime, sync_folder,
 };
 pub use machine::{data_folder, host_name, interrupted, standard_output, system};
 pub use names::check_local;
+pub use watch::Watch;

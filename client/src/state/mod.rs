@@ -3,9 +3,11 @@
 
 mod account;
 mod config;
+mod pairs;
 
 pub use account::{Account, AccountError, FileStore};
 pub use config::{Config, ConfigError, KEYS, Key};
+pub use pairs::Pair;
 
 use std::ffi::OsString;
 use std::io;

@@ -1,0 +1,198 @@
+//! What the engine asks of the two sides: of the server, and of the device's disk.
+
+use std::io::Read;
+
+use holdfast_protocol::{ContentHash, DrivePath};
+
+use super::trees::{LocalTree, Look, NodeId, RemoteNode};
+
+/// Why something was not done. Nothing was changed then, unless the answer was lost.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Trouble {
+    /// It is no longer what the plan took it for (412, 409, 404; another stat): look again and decide anew.
+    #[error("it has changed meanwhile: {0}")]
+    Changed(String),
+    /// This one thing cannot be done now; others can.
+    #[error("{0}")]
+    Item(String),
+    /// Nothing can be done on that side now: not reachable, offline, full, not allowed.
+    #[error("{0}")]
+    Side(String),
+}
+
+/// One page of the feed.
+#[derive(Debug, Clone, Default)]
+pub struct Feed {
+    /// Nodes whose latest change is after the token that was asked with, by its sequence.
+    pub changes: Vec<RemoteNode>,
+    /// To be asked with next.
+    pub token: String,
+    /// There is more at once.
+    pub more: bool,
+    /// The token was not known any more: this is the feed from its beginning, and what was known before counts no more.
+    pub reset: bool,
+}
+
+/// A content to be sent.
+#[derive(Debug, Clone)]
+pub struct Put {
+    /// Where, from the drive's root.
+    pub path: DrivePath,
+    /// What will be read, or the server is to refuse it.
+    pub hash: ContentHash,
+    /// Bytes.
+    pub size: u64,
+    /// When it was last written, nanoseconds since 1970.
+    pub mtime_ns: i64,
+    /// What it may replace; `None`: only where no file is.
+    pub expect: Option<ContentHash>,
+}
+
+/// What an act made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Written {
+    /// The node.
+    pub id: NodeId,
+}
+
+/// The server, as the engine sees it: a feed, and acts that name paths from the drive's root and carry a condition.
+pub trait Remote {
+    /// A content of the device's as it is handed over to be sent.
+    type Outgoing;
+
+    /// Nodes changed since a token; without one, all.
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    fn feed(&self, since: Option<&str>) -> Result<Feed, Trouble>;
+
+    /// Writes a file. A content that is there already succeeds.
+    ///
+    /// # Errors
+    /// [`Trouble::Changed`] when another content is there than expected, or what was read is not what the put says.
+    fn put(&self, put: &Put, content: Self::Outgoing) -> Result<Written, Trouble>;
+
+    /// Makes a folder; one that is there is fine.
+    ///
+    /// # Errors
+    /// [`Trouble::Changed`] when a file is in the way or the folder above is not there.
+    fn make_folder(&self, path: &DrivePath) -> Result<Written, Trouble>;
+
+    /// Moves a file or folder, replacing nothing.
+    ///
+    /// # Errors
+    /// [`Trouble::Changed`] when something else is at `from`, or anything at `to`.
+    fn rename(&self, from: &DrivePath, to: &DrivePath, expect: Option<ContentHash>) -> Result<(), Trouble>;
+
+    /// Deletes a file that has this content.
+    ///
+    /// # Errors
+    /// [`Trouble::Changed`] when it has not.
+    fn delete_file(&self, path: &DrivePath, expect: ContentHash) -> Result<(), Trouble>;
+
+    /// Deletes a folder in which nothing is.
+    ///
+    /// # Errors
+    /// [`Trouble::Changed`] when something is in it.
+    fn delete_folder(&self, path: &DrivePath) -> Result<(), Trouble>;
+
+    /// Reads a file's content as it is now. Whoever reads checks the hash.
+    ///
+    /// # Errors
+    /// [`Trouble::Changed`] when the file is not there or has another content.
+    fn open(&self, path: &DrivePath, hash: ContentHash) -> Result<Box<dyn Read + Send>, Trouble>;
+
+    /// The contents that a node has had and whose bytes are kept.
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    fn history(&self, id: NodeId) -> Result<Vec<ContentHash>, Trouble>;
+}
+
+/// A folder as it was found.
+#[derive(Debug)]
+pub struct Scan {
+    /// What is in it.
+    pub tree: LocalTree,
+    /// What is left alone, and why.
+    pub notices: Vec<(String, String)>,
+}
+
+/// The device's folder, as the engine sees it. Paths are relative to its root, `/` between names. Nothing is replaced or
+/// removed that does not look as it was judged, and what is removed can be brought back for a while.
+pub trait Disk {
+    /// A content as it is handed over to be sent.
+    type Outgoing;
+
+    /// Walks the folder. `known` tells the content of what looks untouched; all else is hashed.
+    ///
+    /// # Errors
+    /// [`Trouble::Side`] when the root is not the folder it was: offline, never empty (P8).
+    fn scan(&self, known: &dyn Fn(&Look) -> Option<ContentHash>) -> Result<Scan, Trouble>;
+
+    /// How an entry looks; `None` when nothing is there.
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    fn look(&self, path: &str) -> Result<Option<Look>, Trouble>;
+
+    /// A look fit to be kept: without its `ctime_ns` when that is so fresh that a change right now might not alter it.
+    fn settled(&self, look: Look) -> Look;
+
+    /// Waits until what looks fresh now does so no more.
+    fn settle(&self);
+
+    /// Makes a folder where nothing is.
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    fn make_folder(&self, path: &str) -> Result<Look, Trouble>;
+
+    /// Renames an entry, replacing nothing; returns how it looks before and after.
+    ///
+    /// # Errors
+    /// [`Trouble::Changed`] when another file than judged is there, or anything at `to`.
+    fn rename(&self, from: &str, to: &str, judged: &Look) -> Result<(Look, Look), Trouble>;
+
+    /// Takes a file away to where it can be brought back from.
+    ///
+    /// # Errors
+    /// [`Trouble::Changed`] when it looks otherwise than judged.
+    fn remove_file(&self, path: &str, judged: &Look) -> Result<(), Trouble>;
+
+    /// Removes a folder in which nothing is.
+    ///
+    /// # Errors
+    /// [`Trouble::Changed`] when something is in it.
+    fn remove_folder(&self, path: &str) -> Result<(), Trouble>;
+
+    /// Hands over a file that looks as judged. Whoever reads it checks the hash: it may be written to meanwhile.
+    ///
+    /// # Errors
+    /// [`Trouble::Changed`] when it does not.
+    fn open(&self, path: &str, judged: &Look) -> Result<Self::Outgoing, Trouble>;
+
+    /// Puts a content in place, in one step and durably, after checking its hash and that what it replaces still looks as it
+    /// was judged; `replaces: None`: nothing may be there.
+    ///
+    /// # Errors
+    /// [`Trouble::Changed`] when something else is there or the content is not what was said.
+    fn place(
+        &self,
+        path: &str,
+        body: &mut dyn Read,
+        what: &Incoming,
+        replaces: Option<&Look>,
+    ) -> Result<Look, Trouble>;
+}
+
+/// A content on its way in.
+#[derive(Debug, Clone, Copy)]
+pub struct Incoming {
+    /// What it has to be.
+    pub hash: ContentHash,
+    /// Bytes.
+    pub size: u64,
+    /// When it was last written, nanoseconds since 1970.
+    pub mtime_ns: i64,
+}

@@ -1,0 +1,266 @@
+//! From three trees to steps: a pure function, without files, clock or randomness.
+//!
+//! Everything that device or server hold is an *entity*: a node of the server's, with what stands for it in the folder, or
+//! something that only the folder has. [`matching`] finds what stands for which node; [`entities`] decides for each whether it
+//! stays and where it belongs, its name and its value apart; [`merged`] makes one tree of that, in which each name is taken
+//! once; [`order`] finds steps that make both sides that tree.
+
+mod entities;
+mod matching;
+mod merged;
+mod order;
+mod values;
+
+pub(super) use order::look_of;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use holdfast_protocol::{ContentHash, DrivePath, Kind};
+
+use super::trees::{BaseRow, BaseTree, LocalTree, Look, NodeId, RemoteTree};
+
+/// What was about to be sent when the last answer may have been lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Intent {
+    /// A content, for a node or (when it is new) for a name in a folder.
+    Put {
+        /// The node, if it was one.
+        id: Option<NodeId>,
+        /// The folder.
+        parent: NodeId,
+        /// The name.
+        name: String,
+        /// The content.
+        hash: ContentHash,
+    },
+    /// Another folder or name for a node.
+    Move {
+        /// The node.
+        id: NodeId,
+        /// The folder.
+        parent: NodeId,
+        /// The name.
+        name: String,
+    },
+}
+
+/// What people and the device have set, and what is known besides the trees.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// The root of what is synced.
+    pub root: NodeId,
+    /// What people call this device.
+    pub device: String,
+    /// The time, as it goes into the name of a conflict copy: `2026-11-20 14.05`.
+    pub time: String,
+    /// The device cannot tell names apart that differ by case or Unicode form only.
+    pub folds: bool,
+    /// The device has Windows' rules for names.
+    pub windows: bool,
+    /// The deletions that a person has confirmed, by [`Withheld::token`].
+    pub confirmed: Option<String>,
+    /// Paths on which something could not be done in this sync, and which are left alone till the next.
+    pub stuck: BTreeSet<String>,
+    /// The contents that nodes have had, as far as they were asked for.
+    pub histories: BTreeMap<NodeId, BTreeSet<ContentHash>>,
+    /// Set from elsewhere: no further step is begun.
+    pub stop: Arc<AtomicBool>,
+}
+
+/// Index of an entity in a plan; its node's id is in [`Plan::ids`], once it has one.
+pub type Entity = usize;
+
+/// One thing to do. Local paths are relative to the root, remote ones begin at the drive's; both as they will be when all
+/// steps before were done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Both hold this.
+    Agree {
+        /// What to note.
+        row: BaseRow,
+    },
+    /// Neither holds it.
+    Forget {
+        /// Which.
+        id: NodeId,
+    },
+    /// A folder to make here.
+    MakeLocal {
+        /// Where.
+        path: String,
+        /// What to note.
+        row: BaseRow,
+    },
+    /// A folder to make there.
+    MakeRemote {
+        /// Which.
+        entity: Entity,
+        /// Where here.
+        local: String,
+        /// Where there.
+        path: DrivePath,
+        /// The folder it is in.
+        parent: Entity,
+        /// Its name there.
+        name: String,
+        /// How it looks here.
+        look: Look,
+        /// A node that it was and is no more.
+        was: Option<NodeId>,
+    },
+    /// To rename here.
+    MoveLocal {
+        /// From here.
+        from: String,
+        /// To here.
+        to: String,
+        /// What was judged.
+        look: Look,
+        /// Whose row then has this folder and name, as the server has it.
+        agreed: Option<(NodeId, Entity, String)>,
+        /// It is no longer this node's: its row forgets how it looked, before anything is renamed.
+        leaves: Option<NodeId>,
+    },
+    /// To rename there.
+    MoveRemote {
+        /// Which.
+        id: NodeId,
+        /// Where it will be, from the root of what is synced.
+        below: String,
+        /// From here.
+        from: DrivePath,
+        /// To here.
+        to: DrivePath,
+        /// Its content.
+        expect: Option<ContentHash>,
+        /// The folder it will be in.
+        parent: Entity,
+        /// The name it will have; agreed on then.
+        name: String,
+    },
+    /// To remove here.
+    DeleteLocal {
+        /// Which.
+        id: NodeId,
+        /// Where.
+        path: String,
+        /// File or folder.
+        kind: Kind,
+        /// What was judged.
+        look: Look,
+    },
+    /// To delete there.
+    DeleteRemote {
+        /// Which.
+        id: NodeId,
+        /// Where, from the root of what is synced.
+        below: String,
+        /// Where.
+        path: DrivePath,
+        /// A file's content; `None` for a folder.
+        expect: Option<ContentHash>,
+    },
+    /// A content to get.
+    Download {
+        /// Where there.
+        from: DrivePath,
+        /// Where here.
+        path: String,
+        /// Bytes.
+        size: u64,
+        /// When it was last written, nanoseconds since 1970.
+        mtime_ns: i64,
+        /// What stands there and was judged.
+        replaces: Option<Look>,
+        /// What to note, its hash the content.
+        row: BaseRow,
+    },
+    /// A content to send.
+    Upload {
+        /// Which.
+        entity: Entity,
+        /// Where here.
+        local: String,
+        /// Where there.
+        path: DrivePath,
+        /// The folder it is in.
+        parent: Entity,
+        /// Its name there.
+        name: String,
+        /// The content.
+        hash: ContentHash,
+        /// What was judged.
+        look: Look,
+        /// What it replaces.
+        expect: Option<ContentHash>,
+        /// A node that it was and is no more.
+        was: Option<NodeId>,
+    },
+}
+
+/// Deletions that a person has to confirm first.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Withheld {
+    /// Names exactly this set.
+    pub token: String,
+    /// What would be deleted on the server, from the root of what is synced.
+    pub paths: Vec<String>,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, Default)]
+pub struct Plan {
+    /// In this order.
+    pub steps: Vec<Step>,
+    /// The node of each entity.
+    pub ids: Vec<Option<NodeId>>,
+    /// Nodes whose history decides: to be asked for, and planned again.
+    pub asks: Vec<NodeId>,
+    /// What is left alone, and why.
+    pub notices: Vec<(String, String)>,
+    /// What a person has to confirm.
+    pub withheld: Option<Withheld>,
+    /// Both changed: where the device's content is kept.
+    pub conflicts: Vec<(String, String)>,
+}
+
+/// Why nothing can be decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NoPlan {
+    /// The folder on the server to which all belongs is not there: that is no deletion of what was in it (P8).
+    #[error("the folder on the server that is synced here is not there any more")]
+    NoRoot,
+}
+
+/// Decides what is to be done.
+///
+/// # Errors
+/// [`NoPlan`].
+pub fn plan(
+    remote: &RemoteTree,
+    base: &BaseTree,
+    local: &LocalTree,
+    intents: &[Intent],
+    settings: &Settings,
+) -> Result<Plan, NoPlan> {
+    let above = remote.names_to(settings.root).ok_or(NoPlan::NoRoot)?;
+    let prefix = above.join("/");
+    let view = View { remote, base, local, intents, settings };
+    let mut all = entities::decide(&view);
+    let mut plan = Plan { withheld: all.withheld.take(), ..Plan::default() };
+    merged::merge(&view, &mut all, &mut plan);
+    order::steps(&view, &mut all, &prefix, &mut plan);
+    plan.ids = all.list.iter().map(|entity| entity.id).collect();
+    Ok(plan)
+}
+
+/// What is looked at.
+struct View<'a> {
+    remote: &'a RemoteTree,
+    base: &'a BaseTree,
+    local: &'a LocalTree,
+    intents: &'a [Intent],
+    settings: &'a Settings,
+}

@@ -1,0 +1,180 @@
+//! Which entry of the folder stands for which node: by the file itself, by its name, by its content.
+//!
+//! A folder is the one with its inode, wherever it is; else the one with its name. A file is the one with its name, since
+//! many programs save by making a new file and renaming it over the old; unless what has its name now is known to be another
+//! that was moved there. Then it is the one with its inode, else one with its content, if that is not empty and unique both
+//! among what vanished and among what is new.
+
+use std::collections::BTreeMap;
+
+use holdfast_protocol::{ContentHash, Kind};
+
+use super::View;
+use crate::agent::trees::{BaseRow, Look, NodeId, What};
+
+/// What stands for what.
+pub struct Matches {
+    /// By node, the entry's index.
+    pub local_of: BTreeMap<NodeId, usize>,
+    /// By index, the node.
+    pub node_of: Vec<Option<NodeId>>,
+}
+
+/// Inode and birth; `None` when a look cannot tell.
+type Same = Option<(u64, i64)>;
+
+struct Matching<'a> {
+    view: &'a View<'a>,
+    found: Matches,
+    /// Entries by inode; those with several names are left out.
+    by_file: BTreeMap<(u64, i64), Option<usize>>,
+    /// Base rows by inode, likewise.
+    known: BTreeMap<(u64, i64), Option<NodeId>>,
+}
+
+/// Finds what stands for each row of the base.
+pub fn find(view: &View<'_>) -> Matches {
+    let mut node_of = vec![None; view.local.len()];
+    node_of[0] = Some(view.settings.root);
+    let local_of = BTreeMap::from([(view.settings.root, 0)]);
+    let (mut by_file, mut known) = (BTreeMap::new(), BTreeMap::new());
+    for (index, node) in view.local.iter().skip(1) {
+        if let (Some(same), true) = (same(&node.look), node.what != What::Other) {
+            by_file.entry(same).and_modify(|one| *one = None).or_insert(Some(index));
+        }
+    }
+    for row in view.base.iter() {
+        if let Some(same) = row.look.as_ref().and_then(same) {
+            known.entry(same).and_modify(|one| *one = None).or_insert(Some(row.id));
+        }
+    }
+    let mut matching = Matching { view, found: Matches { local_of, node_of }, by_file, known };
+    let (folders, files): (Vec<_>, Vec<_>) = view.base.iter().partition(|row| row.kind == Kind::Folder);
+    matching.folders_by_inode(&folders);
+    matching.folders_by_name();
+    matching.files(&files);
+    matching.found
+}
+
+impl Matching<'_> {
+    fn take(&mut self, id: NodeId, index: usize) {
+        self.found.local_of.insert(id, index);
+        self.found.node_of[index] = Some(id);
+    }
+
+    fn is_free(&self, index: usize) -> bool {
+        self.found.node_of[index].is_none()
+    }
+
+    fn with_inode(&self, row: &BaseRow) -> Option<usize> {
+        let look = row.look.as_ref()?;
+        let index = self.by_file.get(&same(look)?).copied().flatten()?;
+        let found = self.view.local.get(index);
+        let is_kind = is_folder(found.what) == (row.kind == Kind::Folder);
+        // Where the file system does not tell when a file was made, its number alone may be another's by now.
+        let is_told = look.btime_ns != 0
+            || row.kind == Kind::Folder
+            || (look.size, look.mtime_ns) == (found.look.size, found.look.mtime_ns);
+        (is_kind && is_told && self.is_free(index)).then_some(index)
+    }
+
+    /// What has the row's name in what stands for its folder.
+    fn with_name(&self, row: &BaseRow) -> Option<usize> {
+        let folder = *self.found.local_of.get(&row.parent)?;
+        self.view.local.children(folder).get(&row.name).copied()
+    }
+
+    fn folders_by_inode(&mut self, folders: &[&BaseRow]) {
+        for row in folders {
+            if let Some(index) = self.with_inode(row) {
+                self.take(row.id, index);
+            }
+        }
+    }
+
+    fn folders_by_name(&mut self) {
+        let mut inside: BTreeMap<NodeId, Vec<&BaseRow>> = BTreeMap::new();
+        for row in self.view.base.iter().filter(|row| row.kind == Kind::Folder) {
+            inside.entry(row.parent).or_default().push(row);
+        }
+        let mut above = vec![self.view.settings.root];
+        while let Some(folder) = above.pop() {
+            for row in inside.remove(&folder).unwrap_or_default() {
+                if !self.found.local_of.contains_key(&row.id)
+                    && let Some(index) = self.with_name(row)
+                    && is_folder(self.view.local.get(index).what)
+                    && self.is_free(index)
+                {
+                    self.take(row.id, index);
+                }
+                above.push(row.id);
+            }
+        }
+    }
+
+    fn files(&mut self, files: &[&BaseRow]) {
+        for row in files {
+            if let Some(index) = self.with_name(row)
+                && self.with_inode(row) == Some(index)
+            {
+                self.take(row.id, index);
+            }
+        }
+        for row in files {
+            if self.found.local_of.contains_key(&row.id) {
+                continue;
+            }
+            let taken = self.with_name(row).is_some_and(|there| !self.is_another_that_moved(there, row.id));
+            if !taken && let Some(index) = self.with_inode(row) {
+                self.take(row.id, index);
+            }
+        }
+        for row in files {
+            if !self.found.local_of.contains_key(&row.id)
+                && let Some(index) = self.with_name(row)
+                && matches!(self.view.local.get(index).what, What::File(_))
+                && self.is_free(index)
+            {
+                self.take(row.id, index);
+            }
+        }
+        self.by_content(files);
+    }
+
+    /// Whether what stands there cannot be a new edition of a row's file: it is no file, or one that another row knows.
+    fn is_another_that_moved(&self, index: usize, id: NodeId) -> bool {
+        let node = self.view.local.get(index);
+        let known = same(&node.look).and_then(|same| self.known.get(&same).copied().flatten());
+        !matches!(node.what, What::File(_)) || known.is_some_and(|other| other != id)
+    }
+
+    fn by_content(&mut self, files: &[&BaseRow]) {
+        let mut vanished: BTreeMap<ContentHash, Option<NodeId>> = BTreeMap::new();
+        for row in files.iter().filter(|row| !self.found.local_of.contains_key(&row.id)) {
+            if let Some(hash) = row.hash.filter(|hash| *hash != ContentHash::EMPTY) {
+                vanished.entry(hash).and_modify(|one| *one = None).or_insert(Some(row.id));
+            }
+        }
+        let mut new: BTreeMap<ContentHash, Option<usize>> = BTreeMap::new();
+        for (index, node) in self.view.local.iter() {
+            if let What::File(Some(hash)) = node.what
+                && self.is_free(index)
+            {
+                new.entry(hash).and_modify(|one| *one = None).or_insert(Some(index));
+            }
+        }
+        for (hash, id) in vanished {
+            if let (Some(id), Some(Some(index))) = (id, new.get(&hash)) {
+                self.take(id, *index);
+            }
+        }
+    }
+}
+
+fn is_folder(what: What) -> bool {
+    matches!(what, What::Folder | What::Closed)
+}
+
+fn same(look: &Look) -> Same {
+    (look.ino != 0).then_some((look.ino, look.btime_ns))
+}

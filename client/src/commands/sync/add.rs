@@ -1,0 +1,66 @@
+//! `holdfast sync add`
+
+use std::path::Path;
+
+use uuid::Uuid;
+
+use super::pair;
+use crate::agent::local::{LocalFolder, Marker};
+use crate::agent::trees::RemoteTree;
+use crate::commands::place::Place;
+use crate::commands::{Context, Failure};
+use crate::state::Pair;
+
+pub async fn run(context: &Context, local: &Path, place: &str) -> Result<(), Failure> {
+    let account = context.account()?;
+    let api = context.api()?;
+    // A drive alone is meant as a drive, not as a path.
+    let place = if place.contains(':') { place.to_owned() } else { format!("{place}:") };
+    let place = Place::read(context, &place)?;
+    let drive =
+        api.drives().await?.into_iter().find(|drive| {
+            drive.name == place.drive || drive.id.to_string().eq_ignore_ascii_case(&place.drive)
+        });
+    let drive = drive.ok_or_else(|| {
+        Failure::not_found(format!("there is no drive {:?}", place.drive))
+            .hint("`holdfast drives` lists them")
+    })?;
+    std::fs::create_dir_all(local)
+        .map_err(|error| Failure::failed(error.to_string()).about(local.display()))?;
+    let path = pair::absolute(local);
+    let mut pairs = pair::all(context)?;
+    for other in &pairs {
+        if path.starts_with(&other.local) || other.local.starts_with(&path) {
+            return Err(Failure::conflict(format!("{} is kept in sync already", other.local.display()))
+                .about(local.display())
+                .hint("a folder cannot be synced inside another that is"));
+        }
+    }
+    let node = if place.path.is_root() {
+        RemoteTree::ROOT
+    } else {
+        api.make_folder(&drive.id.to_string(), &place.path, true)
+            .await
+            .map_err(|error| Failure::from(error).about(&place))?
+            .id
+    };
+    let made = Pair {
+        id: Uuid::new_v4(),
+        local: path.clone(),
+        drive: drive.id,
+        drive_name: drive.name,
+        path: place.path,
+        node,
+        server: account.server.to_string(),
+    };
+    let marker = Marker { format: 1, pair: made.id, server: made.server.clone(), place: made.place() };
+    LocalFolder::mark(&path, &marker)
+        .map_err(|error| Failure::conflict(error.to_string()).about(local.display()))?;
+    pairs.push(made.clone());
+    context.state.keep_pairs(pairs)?;
+    if context.out.json {
+        return Ok(context.out.value(&made)?);
+    }
+    context.out.note(&format!("{} <-> {}", path.display(), made.place()))?;
+    Ok(context.out.note("sync it with `holdfast sync now`, or keep it in sync with `holdfast sync run`")?)
+}

@@ -1,0 +1,209 @@
+//! What people do.
+
+use crate::disk::Body;
+use crate::world::World;
+
+const NAMES: [&str; 7] = ["a", "b", "c", "A", "report.odt", "d", "e.txt"];
+
+/// A new content, or one that was there before.
+fn content(world: &mut World) -> Vec<u8> {
+    if world.rng.once_in(3)
+        && let Some(bytes) = world.rng.clone().pick(&world.pool)
+    {
+        let _ = world.rng.next();
+        return bytes.clone();
+    }
+    if world.rng.once_in(15) {
+        return Vec::new();
+    }
+    world.written += 1;
+    // Often of one length.
+    let bytes = format!("content {:04}{}", world.written, ".".repeat(world.rng.below(2))).into_bytes();
+    world.pool.push(bytes.clone());
+    bytes
+}
+
+fn time(world: &mut World, now: i64) -> i64 {
+    match world.rng.below(6) {
+        0 => 1_000,
+        1 => -5,
+        2 => now + 1_000_000_000_000,
+        _ => now,
+    }
+}
+
+fn join(folder: &str, name: &str) -> String {
+    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
+}
+
+fn a_name(world: &mut World) -> &'static str {
+    NAMES[world.rng.below(NAMES.len())]
+}
+
+/// Somebody does something in a device's folder.
+pub fn on_device(world: &mut World, device: usize) {
+    let disk = &world.disks[device];
+    let all = disk.paths();
+    let mut folders = vec![String::new()];
+    let mut files = Vec::new();
+    for (path, ino) in &all {
+        match disk.inodes[ino].body {
+            Body::Folder(_) if path.matches('/').count() < 4 => folders.push(path.clone()),
+            Body::File(_) => files.push(path.clone()),
+            _ => {}
+        }
+    }
+    let any: Vec<String> = all.iter().map(|(path, _)| path.clone()).collect();
+    let folder = folders[world.rng.below(folders.len())].clone();
+    let name = a_name(world);
+    let target = join(&folder, name);
+    let file = world.rng.pick(&files).cloned();
+    let thing = world.rng.pick(&any).cloned();
+    let act = world.rng.below(100);
+    let tick = i64::from(!world.rng.once_in(4));
+    world.disks[device].now += tick;
+    let now = world.disks[device].now;
+    let mtime = time(world, now);
+    let said = match act {
+        0..25 => {
+            let bytes = content(world);
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            let disk = &mut world.disks[device];
+            if !disk.write(&target, bytes.clone(), mtime) {
+                disk.make(&target, Body::File(bytes), mtime);
+            }
+            format!("writes {target} {text:?}")
+        }
+        25..33 => {
+            world.disks[device].make(&target, Body::Folder(Default::default()), now);
+            format!("makes folder {target}")
+        }
+        33..45 => {
+            let Some(file) = file else { return };
+            let bytes = content(world);
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            world.disks[device].write(&file, bytes, mtime);
+            format!("edits {file} {text:?}")
+        }
+        45..52 => {
+            // As many programs save: a new file, renamed over the old.
+            let Some(file) = file else { return };
+            let bytes = content(world);
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            let (folder, _) = file.rsplit_once('/').unwrap_or(("", &file));
+            let part = join(folder, "part~");
+            let disk = &mut world.disks[device];
+            disk.make(&part, Body::File(bytes), mtime);
+            disk.rename(&part, &file, true);
+            format!("saves {file} {text:?}")
+        }
+        52..70 => {
+            let Some(thing) = thing else { return };
+            let done = world.disks[device].rename(&thing, &target, false);
+            format!("moves {thing} {target}: {done}")
+        }
+        70..74 => {
+            let (Some(one), Some(other)) = (thing, world.rng.pick(&any).cloned()) else { return };
+            let disk = &mut world.disks[device];
+            // Three renames, as far as they can be.
+            if disk.rename(&one, "swap~", false) {
+                if disk.rename(&other, &one, false) {
+                    disk.rename("swap~", &other, false);
+                } else {
+                    disk.rename("swap~", &one, false);
+                }
+            }
+            format!("swaps {one} {other}")
+        }
+        74..78 => {
+            let Some(thing) = thing else { return };
+            let (folder, name) = thing.rsplit_once('/').unwrap_or(("", &thing));
+            let cased = if name == name.to_lowercase() { name.to_uppercase() } else { name.to_lowercase() };
+            let target = join(folder, &cased);
+            world.disks[device].rename(&thing, &target, false);
+            format!("renames {thing} {target}")
+        }
+        78..92 => {
+            let Some(thing) = thing else { return };
+            world.disks[device].remove(&thing);
+            format!("deletes {thing}")
+        }
+        92..94 => {
+            world.disks[device].make(&target, Body::Link, now);
+            format!("links {target}")
+        }
+        94..97 => {
+            // What was a file is a folder, or the other way round.
+            let Some(thing) = thing else { return };
+            let bytes = content(world);
+            let disk = &mut world.disks[device];
+            let was_file = disk.find(&thing).and_then(|ino| disk.bytes(ino)).is_some();
+            disk.remove(&thing);
+            let body = if was_file { Body::Folder(Default::default()) } else { Body::File(bytes) };
+            disk.make(&thing, body, mtime);
+            format!("turns {thing} into another kind")
+        }
+        _ => {
+            // A copy.
+            let Some(file) = file else { return };
+            let disk = &mut world.disks[device];
+            let Some(bytes) = disk.find(&file).and_then(|ino| disk.bytes(ino)).cloned() else { return };
+            disk.make(&target, Body::File(bytes), mtime);
+            format!("copies {file} {target}")
+        }
+    };
+    world.say(|| format!("{device}! {said}"));
+}
+
+/// Somebody does something on the server, in a browser or through the mount.
+pub fn on_server(world: &mut World) {
+    let tree = world.server.tree();
+    let mut folders = vec![String::new()];
+    folders.extend(
+        tree.iter()
+            .filter(|(path, hash)| hash.is_none() && path.matches('/').count() < 4)
+            .map(|(p, _)| p.clone()),
+    );
+    let files: Vec<_> =
+        tree.iter().filter(|(_, hash)| hash.is_some()).map(|(path, _)| path.clone()).collect();
+    let any: Vec<_> = tree.keys().cloned().collect();
+    let folder = folders[world.rng.below(folders.len())].clone();
+    let target = join(&folder, a_name(world));
+    let thing = world.rng.pick(&any).cloned();
+    let file = world.rng.pick(&files).cloned();
+    let mtime = time(world, 7);
+    let said = match world.rng.below(100) {
+        0..25 => {
+            let bytes = content(world);
+            let done = world.server.put(&target, &bytes, mtime, None);
+            format!("writes {target} {:?}: {done:?}", String::from_utf8_lossy(&bytes))
+        }
+        25..45 => {
+            let Some(file) = file else { return };
+            let bytes = content(world);
+            let done = world.server.put(&file, &bytes, mtime, None);
+            format!("edits {file} {:?}: {done:?}", String::from_utf8_lossy(&bytes))
+        }
+        45..53 => format!("makes {target}: {:?}", world.server.make_folder(&target)),
+        53..72 => {
+            let Some(thing) = thing else { return };
+            format!("moves {thing} {target}: {:?}", world.server.rename(&thing, &target, None))
+        }
+        72..87 => {
+            let Some(thing) = thing else { return };
+            format!("deletes {thing}: {:?}", world.server.delete(&thing, None))
+        }
+        87..97 => {
+            let trash = world.server.trash();
+            let Some(&id) = world.rng.pick(&trash) else { return };
+            format!("restores {id}: {:?}", world.server.restore(id))
+        }
+        _ => {
+            // A request that was on its way all the time.
+            let Some((put, bytes)) = world.late.pop() else { return };
+            let done = world.server.put(put.path.as_str(), &bytes, put.mtime_ns, Some(put.expect));
+            format!("hears late of {}: {done:?}", put.path)
+        }
+    };
+    world.say(|| format!("web! {said}"));
+}

@@ -1,0 +1,396 @@
+//! One server, some devices, and what happens to them meanwhile.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::io::Read;
+use std::rc::Rc;
+
+use holdfast_client::agent::trees::{LocalTree, Look, NodeId, What};
+use holdfast_client::agent::{Disk, Feed, Incoming, Put, Remote, Scan, Trouble, Written};
+use holdfast_protocol::{ContentHash, DrivePath};
+
+use crate::disk::{Body, SimDisk};
+use crate::edits;
+use crate::rng::Rng;
+use crate::server::{Server, hash_of};
+
+/// How much goes wrong: once in so many acts; 0 for never.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Faults {
+    /// The agent dies before or after an act.
+    pub crash: usize,
+    /// The network fails before or after an act.
+    pub cut: usize,
+    /// A request arrives twice.
+    pub twice: usize,
+    /// Somebody edits something on this device.
+    pub edit: usize,
+    /// Somebody edits something on the server.
+    pub web: usize,
+    /// A file is being written, a folder cannot be read.
+    pub busy: usize,
+    /// The root is not there.
+    pub offline: usize,
+    /// The server forgets what tokens mean.
+    pub prune: usize,
+}
+
+/// All there is.
+pub struct World {
+    pub rng: Rng,
+    pub server: Server,
+    pub disks: Vec<SimDisk>,
+    pub faults: Faults,
+    /// The device whose agent died, so that it is begun anew.
+    pub crashed: bool,
+    /// Contents that people write again and again.
+    pub pool: Vec<Vec<u8>>,
+    pub written: u64,
+    /// What went wrong for good.
+    pub wrong: Vec<String>,
+    /// Requests on their way that arrive late, once more.
+    pub late: Vec<(Put, Vec<u8>)>,
+    pub trace: Option<Vec<String>>,
+}
+
+pub type Shared = Rc<RefCell<World>>;
+
+impl World {
+    pub fn say(&mut self, what: impl FnOnce() -> String) {
+        if let Some(trace) = &mut self.trace {
+            trace.push(what());
+        }
+    }
+
+    /// Something may go wrong, or somebody may do something, around an act of an agent.
+    fn around(&mut self, device: usize, is_remote: bool) -> Result<(), Trouble> {
+        let Faults { crash, cut, edit, web, prune, .. } = self.faults;
+        if self.rng.once_in(edit) {
+            edits::on_device(self, device);
+        }
+        if self.rng.once_in(web) {
+            edits::on_server(self);
+        }
+        if self.rng.once_in(prune) {
+            self.server.prune();
+        }
+        if self.rng.once_in(crash) {
+            self.crashed = true;
+            self.say(|| format!("{device}: the agent dies"));
+            return Err(Trouble::Side("crash".to_owned()));
+        }
+        if is_remote && self.rng.once_in(cut) {
+            self.say(|| format!("{device}: the network fails"));
+            return Err(Trouble::Side("cut".to_owned()));
+        }
+        Ok(())
+    }
+
+    fn is_twice(&mut self) -> bool {
+        let twice = self.faults.twice;
+        self.rng.once_in(twice)
+    }
+}
+
+/// The server as a device reaches it.
+pub struct SimRemote {
+    pub world: Shared,
+    pub device: usize,
+}
+
+impl SimRemote {
+    fn act<T: std::fmt::Debug>(
+        &self,
+        what: impl Fn() -> String,
+        act: impl Fn(&mut Server) -> Result<T, Trouble>,
+    ) -> Result<T, Trouble> {
+        let mut world = self.world.borrow_mut();
+        world.around(self.device, true)?;
+        let done = act(&mut world.server);
+        world.say(|| format!("{}: {} -> {done:?}", self.device, what()));
+        if world.is_twice() {
+            let _ = act(&mut world.server);
+        }
+        world.around(self.device, true)?;
+        done
+    }
+}
+
+impl Remote for SimRemote {
+    type Outgoing = Vec<u8>;
+
+    fn feed(&self, since: Option<&str>) -> Result<Feed, Trouble> {
+        let mut world = self.world.borrow_mut();
+        world.around(self.device, true)?;
+        let limit = 1 + world.rng.below(20);
+        Ok(world.server.feed(since, limit))
+    }
+
+    fn put(&self, put: &Put, bytes: Vec<u8>) -> Result<Written, Trouble> {
+        if hash_of(&bytes) != put.hash {
+            return Err(Trouble::Changed("the content is not what was said".to_owned()));
+        }
+        {
+            let mut world = self.world.borrow_mut();
+            if world.is_twice() {
+                world.late.push((put.clone(), bytes.clone()));
+            }
+        }
+        self.act(
+            || format!("put {} {:?} over {:?}", put.path, String::from_utf8_lossy(&bytes), put.expect),
+            |server| server.put(put.path.as_str(), &bytes, put.mtime_ns, Some(put.expect)),
+        )
+        .map(|id| Written { id })
+    }
+
+    fn make_folder(&self, path: &DrivePath) -> Result<Written, Trouble> {
+        let id = self.act(|| format!("make {path}"), |server| server.make_folder(path.as_str()))?;
+        Ok(Written { id })
+    }
+
+    fn rename(&self, from: &DrivePath, to: &DrivePath, expect: Option<ContentHash>) -> Result<(), Trouble> {
+        self.act(|| format!("move {from} {to}"), |server| server.rename(from.as_str(), to.as_str(), expect))
+    }
+
+    fn delete_file(&self, path: &DrivePath, expect: ContentHash) -> Result<(), Trouble> {
+        self.act(|| format!("delete {path}"), |server| server.delete(path.as_str(), Some(expect)))
+    }
+
+    fn delete_folder(&self, path: &DrivePath) -> Result<(), Trouble> {
+        self.act(|| format!("delete folder {path}"), |server| server.delete_empty_folder(path.as_str()))
+    }
+
+    fn open(&self, path: &DrivePath, hash: ContentHash) -> Result<Box<dyn Read + Send>, Trouble> {
+        let mut world = self.world.borrow_mut();
+        world.around(self.device, true)?;
+        let there =
+            world.server.find(path.as_str()).and_then(|id| world.server.get(id)).and_then(|node| node.hash);
+        let bytes = there.and_then(|there| world.server.content(&there)).cloned();
+        match bytes {
+            // The answer has whatever is there; the device checks it.
+            Some(bytes) if there == Some(hash) || world.rng.once_in(2) => {
+                Ok(Box::new(std::io::Cursor::new(bytes)))
+            }
+            _ => Err(Trouble::Changed("it is not there".to_owned())),
+        }
+    }
+
+    fn history(&self, id: NodeId) -> Result<Vec<ContentHash>, Trouble> {
+        let mut world = self.world.borrow_mut();
+        world.around(self.device, true)?;
+        Ok(world.server.history(id))
+    }
+}
+
+/// A device's disk as its agent reaches it.
+pub struct SimHands {
+    pub world: Shared,
+    pub device: usize,
+}
+
+fn changed<T>(why: &str) -> Result<T, Trouble> {
+    Err(Trouble::Changed(why.to_owned()))
+}
+
+/// Whether something looks as it was judged.
+fn is_as_judged(look: &Look, judged: &Look) -> bool {
+    look == &Look { ctime_ns: if judged.ctime_ns == 0 { 0 } else { look.ctime_ns }, ..*judged }
+        || look == judged
+        || (judged.ctime_ns == 0 && Look { ctime_ns: 0, ..*look } == *judged)
+}
+
+impl SimHands {
+    fn act<T: std::fmt::Debug>(
+        &self,
+        what: impl Fn() -> String,
+        act: impl FnOnce(&mut World) -> Result<T, Trouble>,
+    ) -> Result<T, Trouble> {
+        let mut world = self.world.borrow_mut();
+        world.around(self.device, false)?;
+        let device = self.device;
+        world.disks[device].now += i64::from(!world.rng.clone().once_in(3));
+        let done = act(&mut world);
+        world.say(|| format!("{device}: {} -> {done:?}", what()));
+        world.around(self.device, false)?;
+        done
+    }
+}
+
+impl Disk for SimHands {
+    type Outgoing = Vec<u8>;
+
+    fn scan(&self, known: &dyn Fn(&Look) -> Option<ContentHash>) -> Result<Scan, Trouble> {
+        let mut world = self.world.borrow_mut();
+        world.around(self.device, false)?;
+        let world = &mut *world;
+        let Faults { busy, offline, .. } = world.faults;
+        if world.rng.once_in(offline) {
+            return Err(Trouble::Side("the root is not the folder it was".to_owned()));
+        }
+        let disk = &world.disks[self.device];
+        let mut tree = LocalTree::new(disk.look(1));
+        let mut closed: BTreeSet<usize> = BTreeSet::new();
+        for (path, ino) in disk.paths() {
+            let (folder, name) = path.rsplit_once('/').unwrap_or(("", &path));
+            let Some(parent) = tree.find(folder).filter(|parent| !closed.contains(parent)) else { continue };
+            let look = disk.look(ino);
+            let what = match &disk.inodes[&ino].body {
+                Body::Folder(_) if world.rng.once_in(busy) => What::Closed,
+                Body::Folder(_) => What::Folder,
+                Body::File(_) if world.rng.once_in(busy) => What::File(None),
+                Body::File(bytes) => What::File(Some(known(&look).unwrap_or_else(|| hash_of(bytes)))),
+                Body::Link => What::Other,
+            };
+            let index = tree.add(parent, name, what, look);
+            if what == What::Closed {
+                closed.insert(index);
+            }
+        }
+        Ok(Scan { tree, notices: Vec::new() })
+    }
+
+    fn look(&self, path: &str) -> Result<Option<Look>, Trouble> {
+        let world = self.world.borrow();
+        let disk = &world.disks[self.device];
+        Ok(disk.find(path).map(|ino| disk.look(ino)))
+    }
+
+    fn settled(&self, look: Look) -> Look {
+        let world = self.world.borrow();
+        let fresh = look.ctime_ns >= world.disks[self.device].now;
+        Look { ctime_ns: if fresh { 0 } else { look.ctime_ns }, ..look }
+    }
+
+    fn settle(&self) {
+        self.world.borrow_mut().disks[self.device].now += 1;
+    }
+
+    fn make_folder(&self, path: &str) -> Result<Look, Trouble> {
+        let device = self.device;
+        self.act(
+            || format!("makes {path} here"),
+            |world| {
+                let disk = &mut world.disks[device];
+                let now = disk.now;
+                match disk.make(path, Body::Folder(Default::default()), now) {
+                    Some(ino) => Ok(disk.look(ino)),
+                    None => changed("cannot be made"),
+                }
+            },
+        )
+    }
+
+    fn rename(&self, from: &str, to: &str, judged: &Look) -> Result<(Look, Look), Trouble> {
+        let device = self.device;
+        self.act(
+            || format!("moves {from} {to} here"),
+            |world| {
+                let disk = &mut world.disks[device];
+                let Some(ino) = disk.find(from) else { return changed("nothing is there") };
+                let before = disk.look(ino);
+                if !before.is_same_file(judged) || !disk.rename(from, to, false) {
+                    return changed("cannot be renamed");
+                }
+                Ok((before, disk.look(ino)))
+            },
+        )
+    }
+
+    fn remove_file(&self, path: &str, judged: &Look) -> Result<(), Trouble> {
+        let device = self.device;
+        self.act(
+            || format!("removes {path} here"),
+            |world| {
+                let disk = &mut world.disks[device];
+                let Some(ino) = disk.find(path) else { return changed("nothing is there") };
+                let Some(bytes) = disk.bytes(ino).cloned() else { return changed("no file") };
+                if !is_as_judged(&disk.look(ino), judged) {
+                    return changed("looks otherwise");
+                }
+                disk.remove(path);
+                world.is_safe(device, path, &bytes);
+                Ok(())
+            },
+        )
+    }
+
+    fn remove_folder(&self, path: &str) -> Result<(), Trouble> {
+        let device = self.device;
+        self.act(
+            || format!("removes folder {path} here"),
+            |world| {
+                let disk = &mut world.disks[device];
+                let Some(ino) = disk.find(path) else { return changed("nothing is there") };
+                match &disk.inodes[&ino].body {
+                    Body::Folder(names) if names.is_empty() => {}
+                    _ => return changed("something is in it"),
+                }
+                disk.remove(path);
+                Ok(())
+            },
+        )
+    }
+
+    fn open(&self, path: &str, judged: &Look) -> Result<Vec<u8>, Trouble> {
+        let device = self.device;
+        self.act(
+            || format!("opens {path} here"),
+            |world| {
+                let disk = &world.disks[device];
+                let Some(ino) = disk.find(path) else { return changed("nothing is there") };
+                match disk.bytes(ino) {
+                    Some(bytes) if is_as_judged(&disk.look(ino), judged) => Ok(bytes.clone()),
+                    _ => changed("looks otherwise"),
+                }
+            },
+        )
+    }
+
+    fn place(
+        &self,
+        path: &str,
+        body: &mut dyn Read,
+        what: &Incoming,
+        replaces: Option<&Look>,
+    ) -> Result<Look, Trouble> {
+        let mut bytes = Vec::new();
+        body.read_to_end(&mut bytes).map_err(|error| Trouble::Item(error.to_string()))?;
+        let device = self.device;
+        self.act(
+            || format!("places {path} here, {:?}", String::from_utf8_lossy(&bytes)),
+            |world| {
+                if hash_of(&bytes) != what.hash {
+                    return changed("the content is not what was said");
+                }
+                let disk = &mut world.disks[device];
+                match (disk.find(path), replaces) {
+                    (None, None) => {}
+                    (Some(ino), Some(judged)) => {
+                        let Some(lost) = disk.bytes(ino).cloned() else { return changed("no file") };
+                        if !is_as_judged(&disk.look(ino), judged) {
+                            return changed("looks otherwise");
+                        }
+                        disk.remove(path);
+                        world.is_safe(device, path, &lost);
+                    }
+                    _ => return changed("something else is there"),
+                }
+                let disk = &mut world.disks[device];
+                match disk.make(path, Body::File(bytes.clone()), what.mtime_ns) {
+                    Some(ino) => Ok(disk.look(ino)),
+                    None => changed("cannot be placed"),
+                }
+            },
+        )
+    }
+}
+
+impl World {
+    /// What an agent takes away has to be kept by the server.
+    fn is_safe(&mut self, device: usize, path: &str, bytes: &[u8]) {
+        if !self.server.keeps(&hash_of(bytes)) {
+            let what = String::from_utf8_lossy(bytes).into_owned();
+            self.wrong.push(format!("device {device} lost {what:?} at {path}"));
+        }
+    }
+}
