@@ -132,6 +132,27 @@ fn a_rest_that_belongs_to_another_range_is_not_put_behind_the_beginning() {
 }
 
 #[test]
+fn a_rest_that_is_shorter_than_its_range_is_asked_on_from_its_end() {
+    block_on(async {
+        let (fake, tool) = at(|head| match start_of(head) {
+            0 => Answer::Bytes(from(0, &content()[..1000])),
+            start => {
+                let body = &content()[start..(start + 150_000).min(SIZE)];
+                let (tag, length) = (format!("\"{}\"", hash()), body.len().to_string());
+                let range = format!("bytes {start}-{}/{SIZE}", SIZE - 1);
+                let headers =
+                    [("ETag", tag.as_str()), ("Content-Length", &length), ("Content-Range", &range)];
+                Answer::Bytes(answer(206, &headers, body))
+            }
+        })
+        .await;
+        tool.run(&["get", "-f", "a.bin"]).await.ok();
+        assert_eq!(std::fs::read(tool.here().join("a.bin")).unwrap(), content());
+        assert_eq!(fake.asked("/files/").len(), 3);
+    });
+}
+
+#[test]
 fn a_server_that_falls_silent_is_not_waited_for_for_ever() {
     block_on(async {
         let (_fake, tool) = at(|head| {
