@@ -25,6 +25,7 @@ same() { # same COMMAND EXPECTED: the output of the last step is what the page p
 }
 count=0
 END
+PATH=$(dirname "$HOLDFASTD_BIN"):$PATH
 blocks=(sh)
 before_end() { ! mountpoint -q "$work/walk/drive" || umount "$work/walk/drive" || umount -l "$work/walk/drive"; }
 if [ "$(id -u)" = 0 ] && [ -c /dev/fuse ] && command -v mount.davfs >/dev/null; then
