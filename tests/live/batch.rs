@@ -203,6 +203,16 @@ both_engines! {
         only_slots(&root, &before).await;
     }
 
+    async fn what_a_server_takes_of_a_file_it_takes_of_one_in_a_batch(builder: Builder) {
+        let server = builder.env("HOLDFAST_LIMITS_UPLOAD_SIZE", "1000").start().await;
+        let (client, root) = home(&server).await;
+        let lines = batch(&client, &[put("/1.txt", &"x".repeat(1001)), put("/2.txt", &"x".repeat(1000))]).await;
+        assert_eq!(statuses(&lines), [413, 201]);
+        assert_eq!(plain(&root).len(), 1);
+        let about = client.get("/api/server").await.expect(200);
+        assert_eq!((&about["limits"]["batch_acts"], &about["limits"]["batch_content"]), (&json!(2000), &json!(1024 * 1024)));
+    }
+
     async fn nobody_acts_in_anothers_drive(server: Server) {
         let (client, _) = home(&server).await;
         let drive = client.get("/api/drives/home").await.expect(200)["id"].as_str().unwrap().to_owned();

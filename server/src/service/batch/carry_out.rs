@@ -1,4 +1,4 @@
-//! Making a batch durable, and committing its acts in their order.
+//! Committing the acts of a batch in their order. Their contents are durable by then.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -11,9 +11,9 @@ use crate::catalog::drives::Right;
 use crate::catalog::nodes;
 use crate::error::{Error, Result};
 use crate::service::act::{Act, NEEDS_FOLDERS, StagedFolder};
-use crate::service::files::{self, NewFolder, Outcome, Put, PutDone, Who, disk_error};
+use crate::service::files::{self, NewFolder, Outcome, Put, PutDone, Who};
 use crate::service::placement::Mounted;
-use crate::store::{Blob, SlotId};
+use crate::store::Blob;
 
 /// Acts that one turn of the writer carries out: others who write do not wait for the whole of a batch.
 const GROUP: usize = 256;
@@ -49,7 +49,6 @@ pub(super) async fn all(
         }
     }
     let mut folders = Folders::staged(mounted, missing_folders(mounted, &due).await?).await?;
-    durable(mounted, &due).await?;
     while !due.is_empty() {
         let group: Vec<Due> = due.drain(..due.len().min(GROUP)).collect();
         let turn = turn(mounted, who, group, &mut folders).await;
@@ -126,17 +125,6 @@ async fn missing_folders(mounted: &Arc<Mounted>, due: &VecDeque<Due>) -> Result<
             })
         })
         .await
-}
-
-/// Step 2 of algorithms A, for all contents at once; the folders are durable already.
-async fn durable(mounted: &Arc<Mounted>, due: &VecDeque<Due>) -> Result<()> {
-    let slots: Vec<SlotId> = due.iter().filter_map(|act| act.content.as_ref().map(Staged::slot)).collect();
-    if slots.is_empty() {
-        return Ok(());
-    }
-    let store = Arc::clone(&mounted.store);
-    let synced = tokio::task::spawn_blocking(move || store.make_durable(&slots)).await;
-    synced.map_err(Error::internal)?.map_err(disk_error)
 }
 
 /// What came of one turn of the writer.

@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use holdfast_protocol::{ContentHash, DrivePath};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
-use super::files::{Deletion, Expect, Transfer, Who};
+use super::files::{Deletion, Expect, Transfer, Who, disk_error};
 use super::placement::Mounted;
 use super::upload::{Declared, Upload};
 use crate::catalog::nodes::Node;
@@ -20,6 +20,9 @@ use crate::store::{Blob, FinishHints, Phys, SlotId};
 
 /// Contents that are written into their slots at once: so many are in memory at most.
 const AT_ONCE: usize = 8;
+
+/// So many contents are made durable by one sync: until then their files are held open, and the store holds not many more.
+const SYNCED_TOGETHER: usize = 128;
 
 /// One of the acts.
 #[derive(Debug)]
@@ -71,8 +74,13 @@ pub struct Acted {
 pub struct Batch {
     mounted: Arc<Mounted>,
     who: Who,
+    /// Most bytes of a file, where there is a limit.
+    limit: Option<u64>,
     acts: Vec<Prepared>,
     staging: JoinSet<(usize, Result<Staged>)>,
+    /// What was staged since the last sync was begun.
+    unsynced: Vec<SlotId>,
+    syncing: Option<JoinHandle<std::io::Result<()>>>,
 }
 
 /// An act that waits to be committed.
@@ -93,10 +101,6 @@ impl Staged {
     fn keep(mut self) {
         self.kept = true;
     }
-
-    fn slot(&self) -> SlotId {
-        self.blob.slot
-    }
 }
 
 impl Drop for Staged {
@@ -108,25 +112,53 @@ impl Drop for Staged {
 }
 
 impl Batch {
-    /// None has arrived yet.
-    pub fn begin(mounted: &Arc<Mounted>, who: Who) -> Self {
-        Self { mounted: Arc::clone(mounted), who, acts: Vec::new(), staging: JoinSet::new() }
+    /// None has arrived yet. Files may have so many bytes, where there is a limit.
+    pub fn begin(mounted: &Arc<Mounted>, who: Who, limit: Option<u64>) -> Self {
+        Self {
+            mounted: Arc::clone(mounted),
+            who,
+            limit,
+            acts: Vec::new(),
+            staging: JoinSet::new(),
+            unsynced: Vec::new(),
+            syncing: None,
+        }
     }
 
     /// Adds the next act, or why it will not be done, with its content. Waits while too many contents are being written.
-    pub async fn add(&mut self, step: Result<Step>, content: Bytes) {
+    ///
+    /// # Errors
+    /// 507 or 503 when contents cannot be made durable: then nothing of the batch can be done.
+    pub async fn add(&mut self, step: Result<Step>, content: Bytes) -> Result<()> {
         let at = self.acts.len();
         if let Ok(Step::Put(file)) = &step {
             while self.staging.len() >= AT_ONCE {
                 self.staged().await;
             }
-            let declared =
-                Declared { size: Some(content.len() as u64), hash: file.hash, ..Declared::default() };
+            let (size, limit) = (Some(content.len() as u64), self.limit);
+            let declared = Declared { size, hash: file.hash, limit, ..Declared::default() };
             let hints = FinishHints { mtime_ns: file.mtime_ns, at: Some(Phys::from(&file.path)) };
             let mounted = Arc::clone(&self.mounted);
             self.staging.spawn(async move { (at, stage(mounted, declared, hints, content).await) });
         }
         self.acts.push(Prepared { step, content: None });
+        if self.unsynced.len() >= SYNCED_TOGETHER {
+            self.sync().await?;
+        }
+        Ok(())
+    }
+
+    /// Begins to make durable what was staged, once what was before is; it goes on while more arrives (algorithms A, step 2).
+    async fn sync(&mut self) -> Result<()> {
+        if let Some(syncing) = self.syncing.take() {
+            syncing.await.map_err(Error::internal)?.map_err(disk_error)?;
+        }
+        let slots = std::mem::take(&mut self.unsynced);
+        if !slots.is_empty() {
+            let store = Arc::clone(&self.mounted.store);
+            self.syncing = Some(tokio::task::spawn_blocking(move || store.make_durable(&slots)));
+        }
+        Ok(())
     }
 
     /// Takes note of a content that was staged.
@@ -136,13 +168,16 @@ impl Batch {
             && let Some(act) = self.acts.get_mut(at)
         {
             match staged {
-                Ok(staged) => act.content = Some(staged),
+                Ok(staged) => {
+                    self.unsynced.push(staged.blob.slot);
+                    act.content = Some(staged);
+                }
                 Err(error) => act.step = Err(error),
             }
         }
     }
 
-    /// Makes everything durable and commits it; tells of each act what became of it, in their order. To be run apart from
+    /// Makes the rest durable and commits everything; tells of each act what became of it, in their order. To be run apart from
     /// the request that brought them (algorithms A).
     ///
     /// # Errors
@@ -151,6 +186,9 @@ impl Batch {
         while !self.staging.is_empty() {
             self.staged().await;
         }
+        // The rest is begun, and waited for.
+        self.sync().await?;
+        self.sync().await?;
         for act in &mut self.acts {
             if matches!(act.step, Ok(Step::Put(_))) && act.content.is_none() {
                 act.step = Err(Error::internal("a content was not staged"));

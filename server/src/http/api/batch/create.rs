@@ -43,10 +43,10 @@ pub async fn create(
     act::could_change(&visible)?;
     let who = caller.who();
     let mut records = records::Reader::begin(&headers, body)?;
-    let mut batch = Batch::begin(&mounted, who.clone());
+    let mut batch = Batch::begin(&mounted, who.clone(), app.config.limits.upload_size);
     while let Some(act) = records.header::<BatchAct>().await? {
         let content = records.content(act.size()).await?;
-        batch.add(step::read(act, &who), content).await;
+        batch.add(step::read(act, &who), content).await?;
     }
     let done = app.act(batch.commit()).await?;
     answer(&format!("/api/drives/{drive}/batch"), done)
