@@ -1,5 +1,5 @@
 //! What changed in a large file: a new content told as parts of another one that both sides have, and the bytes that are
-//! new (`docs/design/007-deltas.md` has the format).
+//! new (`docs/design/008-deltas.md` has the format).
 
 use std::collections::HashMap;
 use std::ops::Range;

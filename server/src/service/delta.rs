@@ -1,5 +1,5 @@
 //! Differences between contents of a drive: what of a new one a client lacks that has an old one, and a new one put
-//! together of the current one and what a client sends (`docs/design/007-deltas.md`).
+//! together of the current one and what a client sends (`docs/design/008-deltas.md`).
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -32,6 +32,8 @@ pub use log::{LogEntries, LogEntry};
 pub use op::{Done, How, Op, OpKind, Outcome, Parked, Why};
 pub use phys::{Phys, SlotId};
 pub use read::{Judgement, OpenError, QUIET, Seen};
+#[cfg(test)]
+pub use slots::TOGETHER;
 pub use slots::new_slot;
 pub use stage::{Blob, FinishHints, Staged};
 

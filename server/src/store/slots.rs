@@ -20,7 +20,7 @@ use crate::domain::stat::Stat;
 use crate::failpoint;
 
 /// So many slots one after the other are in the same folder.
-const TOGETHER: u32 = 1024;
+pub const TOGETHER: u32 = 1024;
 
 /// An id for a new slot: random, but for the byte that says in which folder it lies. Each folder that was changed is synced
 /// by itself, so slots that are made one after the other should lie together.
