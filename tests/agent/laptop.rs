@@ -16,7 +16,10 @@ fn program() -> PathBuf {
         return path.into();
     }
     let beside = support::binary().with_file_name("holdfast");
-    assert!(beside.exists(), "holdfast is not built: run `cargo build -p holdfast`, or name it in HOLDFAST_BIN");
+    assert!(
+        beside.exists(),
+        "holdfast is not built: run `cargo build -p holdfast`, or name it in HOLDFAST_BIN"
+    );
     beside
 }
 
@@ -37,7 +40,8 @@ impl Laptop {
     /// Logged in, its folder added and not synced yet.
     pub fn new(server: &Server, name: &str) -> Self {
         let laptop = Self { dir: tempfile::tempdir().unwrap(), running: None };
-        let mut login = laptop.command(&["login", server.url(), "-u", server.username(), "--device-name", name]);
+        let mut login =
+            laptop.command(&["login", server.url(), "-u", server.username(), "--device-name", name]);
         let done = login.env("HOLDFAST_PASSWORD", server.password()).output().unwrap();
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
         laptop

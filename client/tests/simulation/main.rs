@@ -58,7 +58,8 @@ fn devices_agree_whatever_fails_on_the_way() {
 
 #[test]
 fn a_file_moves_into_a_new_folder_that_has_its_name() {
-    for (kind, seed) in [(Kind::Calm, 972), (Kind::Calm, 1262), (Kind::Stormy, 21_203), (Kind::Busy, 10_590)] {
+    for (kind, seed) in [(Kind::Calm, 972), (Kind::Calm, 1262), (Kind::Stormy, 21_203), (Kind::Busy, 10_590)]
+    {
         assert_eq!(run(kind, seed, false), Ok(()), "{kind:?} {seed}");
     }
 }

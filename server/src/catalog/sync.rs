@@ -234,8 +234,7 @@ async fn upsert(tx: &mut Tx, state: i64, rows: &[(&str, &Row)]) -> Result<()> {
 
 async fn remove(tx: &mut Tx, state: i64, paths: &[&str]) -> Result<()> {
     for (_, paths) in portions(paths) {
-        let mut query =
-            Builder::new(tx.engine_name(), "DELETE FROM sync_metadata WHERE sync_state_id = ");
+        let mut query = Builder::new(tx.engine_name(), "DELETE FROM sync_metadata WHERE sync_state_id = ");
         query.bind(state).push(" AND path IN (").list(paths.iter().copied()).push(")");
         query.build().execute(tx).await?;
     }

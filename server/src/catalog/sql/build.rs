@@ -100,7 +100,9 @@ mod tests {
             assert!(portions(&list).count() <= list.len() / STATEMENT + 18);
         }
         let lengths: std::collections::BTreeSet<usize> = (0..5000)
-            .flat_map(|length| portions(&vec![(); length]).map(|(_, portion)| portion.len()).collect::<Vec<_>>())
+            .flat_map(|length| {
+                portions(&vec![(); length]).map(|(_, portion)| portion.len()).collect::<Vec<_>>()
+            })
             .collect();
         assert_eq!(lengths.len(), 6);
     }
