@@ -19,7 +19,7 @@ use std::sync::atomic::AtomicBool;
 
 use holdfast_protocol::{ContentHash, DrivePath, Kind};
 
-use super::trees::{BaseRow, BaseTree, LocalTree, Look, NodeId, RemoteTree};
+use super::trees::{BaseRow, BaseTree, LocalTree, Look, NodeId, RemoteNode, RemoteTree, State};
 
 /// What was about to be sent when the last answer may have been lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -247,6 +247,14 @@ pub fn plan(
 ) -> Result<Plan, NoPlan> {
     let above = remote.names_to(settings.root).ok_or(NoPlan::NoRoot)?;
     let prefix = above.join("/");
+    let sent = sent(remote, base, intents);
+    let known: BaseTree;
+    let base = if sent.is_empty() {
+        base
+    } else {
+        known = base.iter().cloned().chain(sent).collect();
+        &known
+    };
     let view = View { remote, base, local, intents, settings };
     let mut all = entities::decide(&view);
     let mut plan = Plan { withheld: all.withheld.take(), ..Plan::default() };
@@ -254,6 +262,23 @@ pub fn plan(
     order::steps(&view, &mut all, &prefix, &mut plan);
     plan.ids = all.list.iter().map(|entity| entity.id).collect();
     Ok(plan)
+}
+
+/// What we sent as something new without having heard the answer, and what is there: it was agreed on, whatever became of the
+/// file here since.
+fn sent(remote: &RemoteTree, base: &BaseTree, intents: &[Intent]) -> Vec<BaseRow> {
+    let mut rows = BTreeMap::new();
+    for intent in intents {
+        let Intent::Put { parent, name, hash, .. } = intent else { continue };
+        let is_it =
+            |node: &&RemoteNode| node.state == State::Live && node.name == *name && node.hash == Some(*hash);
+        if let Some(node) = remote.children(*parent).find(is_it)
+            && base.get(node.id).is_none()
+        {
+            rows.insert(node.id, order::row_of(node, None));
+        }
+    }
+    rows.into_values().collect()
 }
 
 /// What is looked at.
