@@ -35,6 +35,13 @@ pub enum Intent {
         /// The content.
         hash: ContentHash,
     },
+    /// A new folder.
+    Make {
+        /// The folder it is in.
+        parent: NodeId,
+        /// Its name.
+        name: String,
+    },
     /// Another folder or name for a node.
     Move {
         /// The node.
@@ -248,6 +255,8 @@ pub fn plan(
     let above = remote.names_to(settings.root).ok_or(NoPlan::NoRoot)?;
     let prefix = above.join("/");
     let sent = sent(remote, base, intents);
+    // Noted as well, since the intent is forgotten once all is quiet.
+    let noted: Vec<Step> = sent.iter().map(|row| Step::Agree { row: row.clone() }).collect();
     let known: BaseTree;
     let base = if sent.is_empty() {
         base
@@ -255,27 +264,49 @@ pub fn plan(
         known = base.iter().cloned().chain(sent).collect();
         &known
     };
-    let view = View { remote, base, local, intents, settings };
+    let view = View { remote, base, local, settings };
     let mut all = entities::decide(&view);
-    let mut plan = Plan { withheld: all.withheld.take(), ..Plan::default() };
+    let mut plan = Plan { withheld: all.withheld.take(), steps: noted, ..Plan::default() };
     merged::merge(&view, &mut all, &mut plan);
     order::steps(&view, &mut all, &prefix, &mut plan);
     plan.ids = all.list.iter().map(|entity| entity.id).collect();
     Ok(plan)
 }
 
-/// What we sent as something new without having heard the answer, and what is there: it was agreed on, whatever became of the
-/// file here since.
+/// What we did on the server without having heard the answer, as rows: it was agreed on, whatever became of it here since.
 fn sent(remote: &RemoteTree, base: &BaseTree, intents: &[Intent]) -> Vec<BaseRow> {
-    let mut rows = BTreeMap::new();
+    let mut rows: BTreeMap<NodeId, BaseRow> = BTreeMap::new();
     for intent in intents {
-        let Intent::Put { parent, name, hash, .. } = intent else { continue };
-        let is_it =
-            |node: &&RemoteNode| node.state == State::Live && node.name == *name && node.hash == Some(*hash);
-        if let Some(node) = remote.children(*parent).find(is_it)
-            && base.get(node.id).is_none()
-        {
-            rows.insert(node.id, order::row_of(node, None));
+        let (node, hash) = match intent {
+            Intent::Move { id, parent, name } => {
+                let is_there = |node: &&RemoteNode| node.parent == Some(*parent) && node.name == *name;
+                (remote.get(*id).filter(is_there), None)
+            }
+            Intent::Put { id: Some(id), hash, .. } => {
+                (remote.get(*id).filter(|node| node.hash == Some(*hash)), Some(*hash))
+            }
+            Intent::Put { id: None, parent, name, hash } => (
+                remote.children(*parent).find(|node| node.name == *name && node.hash == Some(*hash)),
+                Some(*hash),
+            ),
+            Intent::Make { parent, name } => {
+                let is_it = |node: &&RemoteNode| node.name == *name && node.kind == Kind::Folder;
+                (remote.children(*parent).filter(|node| node.state == State::Live).find(is_it), None)
+            }
+        };
+        let Some(node) = node.filter(|node| node.state == State::Live) else { continue };
+        match (rows.get(&node.id).or_else(|| base.get(node.id)).cloned(), intent) {
+            (Some(row), Intent::Move { parent, name, .. }) if (row.parent, &row.name) != (*parent, name) => {
+                let row = BaseRow { parent: *parent, name: name.clone(), seq: Some(node.seq), ..row };
+                rows.insert(row.id, row);
+            }
+            (Some(row), Intent::Put { .. }) if row.hash != hash => {
+                rows.insert(row.id, BaseRow { hash, seq: Some(node.seq), ..row });
+            }
+            (None, Intent::Put { id: None, .. } | Intent::Make { .. }) => {
+                rows.insert(node.id, order::row_of(node, None));
+            }
+            _ => {}
         }
     }
     rows.into_values().collect()
@@ -286,6 +317,5 @@ struct View<'a> {
     remote: &'a RemoteTree,
     base: &'a BaseTree,
     local: &'a LocalTree,
-    intents: &'a [Intent],
     settings: &'a Settings,
 }

@@ -225,7 +225,7 @@ impl Merging<'_, '_, '_> {
             side: Side::Local,
             parent: thing.parent,
             name,
-            leaves: thing.base.as_ref().and(thing.id),
+            leaves: thing.base.and(thing.id),
         };
         if let Some(index) = local {
             self.all.of_local[index] = copy;
