@@ -108,6 +108,8 @@ impl SimRemote {
     ) -> Result<T, Trouble> {
         let mut world = self.world.borrow_mut();
         world.around(self.device, true)?;
+        // Requests take their time: what is written meanwhile looks fresh no more when the answer comes.
+        world.disks[self.device].now += 2;
         let done = act(&mut world.server);
         world.say(|| format!("{}: {} -> {done:?}", self.device, what()));
         if world.is_twice() {
