@@ -176,10 +176,10 @@ impl ApiError {
             return Self::Tls { detail: in_words(fault) };
         }
         let detail = causes(error);
-        if error.is_timeout() {
-            Self::Timeout
-        } else if error.is_connect() {
+        if error.is_connect() {
             Self::Unreachable { address: address.to_string(), detail }
+        } else if error.is_timeout() {
+            Self::Timeout
         } else if error.is_decode() {
             Self::Nonsense { detail }
         } else {

@@ -88,20 +88,19 @@ impl Api {
     /// Makes a request until it succeeds, is refused, or there is no sense in asking again.
     pub(super) async fn ask(&self, ask: Ask) -> Result<Response, ApiError> {
         let mut made = 0;
+        let mut may_be_done = false;
         loop {
             made += 1;
             let error = match self.ask_once(&ask).await {
                 Ok(response) => return Ok(response),
                 Err(error) => error,
             };
-            // It was away already the second time: the first attempt did it, and its answer was lost.
-            let gone = ask.method == Method::DELETE && made > 1;
-            if gone
-                && let ApiError::Problem(problem) = &error
-                && problem.status == 404
-            {
+            // It is away, and an earlier attempt whose answer was lost may well have been what did it.
+            let is_gone = error.problem().is_some_and(|problem| problem.status == 404);
+            if ask.method == Method::DELETE && may_be_done && is_gone {
                 return Ok(Response::from(http_no_content()));
             }
+            may_be_done |= matches!(error, ApiError::Broken { .. } | ApiError::Timeout);
             match self.patience.before_next(made, &error, ask.repeat) {
                 Some(wait) => tokio::time::sleep(wait).await,
                 None => return Err(error),
@@ -162,7 +161,8 @@ impl Api {
                     .body(Body::wrap_stream(stream));
             }
         }
-        let sent = self.unless_silent(request.send(), &moved).await;
+        let size = if let Payload::Content(content) = &ask.body { content.size() } else { 0 };
+        let sent = self.unless_silent(request.send(), &moved, size).await;
         let response = match sent {
             Some(Ok(response)) => response,
             Some(Err(error)) => {
@@ -176,20 +176,27 @@ impl Api {
         answer::success(response, &self.address, self.patience.stall).await
     }
 
-    /// Waits for an answer as long as something moves; `None` when nothing has for too long.
-    async fn unless_silent<T>(&self, sent: impl Future<Output = T>, moved: &AtomicU64) -> Option<T> {
+    /// Waits for an answer as long as something moves; `None` when nothing has for too long. Once all of `size` bytes are
+    /// on their way, the server is given some time more: it has yet to make them durable.
+    async fn unless_silent<T>(
+        &self,
+        sent: impl Future<Output = T>,
+        moved: &AtomicU64,
+        size: u64,
+    ) -> Option<T> {
+        const AFTER_A_CONTENT: u32 = 5;
         let mut sent = std::pin::pin!(sent);
-        let mut before = 0;
+        let (mut before, mut silent) = (0, 0);
         loop {
-            match tokio::time::timeout(self.patience.stall, &mut sent).await {
-                Ok(answer) => return Some(answer),
-                Err(_) => {
-                    let now = moved.load(Ordering::Relaxed);
-                    if now == before {
-                        return None;
-                    }
-                    before = now;
-                }
+            if let Ok(answer) = tokio::time::timeout(self.patience.stall, &mut sent).await {
+                return Some(answer);
+            }
+            let now = moved.load(Ordering::Relaxed);
+            silent = if now == before { silent + 1 } else { 0 };
+            before = now;
+            let most = if size > 0 && now == size { AFTER_A_CONTENT } else { 1 };
+            if silent >= most {
+                return None;
             }
         }
     }

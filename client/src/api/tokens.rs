@@ -111,9 +111,9 @@ impl Keyring {
 
     /// Takes these as the ones in use and keeps them.
     pub(super) fn keep(&self, tokens: Option<Tokens>) -> Result<(), ApiError> {
-        self.store.save(tokens.as_ref()).map_err(ApiError::Store)?;
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = tokens;
-        Ok(())
+        // In use even if they cannot be kept: the ones before count no more.
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = tokens.clone();
+        self.store.save(tokens.as_ref()).map_err(ApiError::Store)
     }
 
     /// Another access token than the one that was used. `exchange` is called with the refresh token, at most once at a time.
@@ -143,5 +143,63 @@ impl Keyring {
         let access = fresh.access.clone();
         self.keep(Some(fresh))?;
         Ok(access)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    fn tokens(n: u32) -> Tokens {
+        Tokens::new(format!("access {n}"), format!("refresh {n}"), 900)
+    }
+
+    fn keyring() -> (Arc<InMemory>, Arc<Keyring>) {
+        let store = Arc::new(InMemory::default());
+        store.save(Some(&tokens(0))).unwrap();
+        (Arc::clone(&store), Arc::new(Keyring::new(store)))
+    }
+
+    #[tokio::test]
+    async fn many_requests_that_find_a_login_ended_renew_it_once() {
+        let (store, keyring) = keyring();
+        let exchanged = Arc::new(AtomicU32::new(0));
+        let all: Vec<_> = (0..20)
+            .map(|_| {
+                let (keyring, exchanged) = (Arc::clone(&keyring), Arc::clone(&exchanged));
+                tokio::spawn(async move {
+                    let exchange = |refresh: String| async move {
+                        assert_eq!(refresh, "refresh 0");
+                        tokio::task::yield_now().await;
+                        Ok(tokens(exchanged.fetch_add(1, Ordering::Relaxed) + 1))
+                    };
+                    keyring.renew("access 0", exchange).await.unwrap()
+                })
+            })
+            .collect();
+        for renewed in all {
+            assert_eq!(renewed.await.unwrap(), "access 1");
+        }
+        assert_eq!(store.load().unwrap(), Some(tokens(1)));
+    }
+
+    #[tokio::test]
+    async fn what_another_program_has_renewed_is_taken_and_not_renewed_again() {
+        let (store, keyring) = keyring();
+        assert_eq!(keyring.access().unwrap().0, "access 0");
+        store.save(Some(&tokens(7))).unwrap();
+        let renewed = keyring.renew("access 0", |_| async { Err(ApiError::NotLoggedIn) }).await.unwrap();
+        assert_eq!(renewed, "access 7");
+        assert_eq!(keyring.access().unwrap().0, "access 7");
+    }
+
+    #[test]
+    fn tokens_do_not_get_into_a_log() {
+        let shown = format!("{:?}", tokens(0));
+        assert!(!shown.contains("access 0") && !shown.contains("refresh 0"), "{shown}");
     }
 }

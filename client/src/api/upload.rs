@@ -214,3 +214,47 @@ pub fn hash_of(path: &Path) -> io::Result<(ContentHash, u64)> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+    use futures_util::TryStreamExt as _;
+
+    use super::*;
+
+    async fn sent(outgoing: &Outgoing) -> io::Result<Vec<u8>> {
+        let pieces: Vec<Bytes> = outgoing.open(Arc::default()).await.unwrap().try_collect().await?;
+        Ok(pieces.concat())
+    }
+
+    #[tokio::test]
+    async fn a_file_that_became_shorter_is_not_sent_as_a_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let content = vec![7; 3 * PIECE];
+        std::fs::write(&path, &content).unwrap();
+        let (outgoing, hash) = Outgoing::of(&path, None, None).await.unwrap();
+        assert_eq!(hash_of(&path).unwrap(), (hash, content.len() as u64));
+        assert_eq!(sent(&outgoing).await.unwrap(), content);
+        std::fs::write(&path, &content[1..]).unwrap();
+        assert!(sent(&outgoing).await.is_err());
+        assert!(matches!(outgoing.fault(), Err(ApiError::Changed { .. })));
+    }
+
+    #[tokio::test]
+    async fn what_is_added_to_a_file_meanwhile_is_not_sent() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        std::fs::write(&path, "one\n").unwrap();
+        let (outgoing, _) = Outgoing::of(&path, None, None).await.unwrap();
+        std::fs::write(&path, "one\ntwo\n").unwrap();
+        assert_eq!(sent(&outgoing).await.unwrap(), b"one\n");
+        assert!(outgoing.fault().is_ok());
+    }
+
+    #[test]
+    fn a_digest_is_written_as_rfc_9530_has_it() {
+        assert_eq!(digest(&ContentHash::EMPTY), "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:");
+    }
+}

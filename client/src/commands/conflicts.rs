@@ -27,7 +27,7 @@ enum Verb {
     List {
         /// Which ones
         #[arg(long, value_enum, default_value_t = Which::Open)]
-        state: Which,
+        which: Which,
     },
     /// Show one
     #[command(after_long_help = format!("--json: {FIELDS}"))]
@@ -76,8 +76,8 @@ enum Keep {
 }
 
 pub async fn run(context: &Context, args: Args) -> Result<(), Failure> {
-    match args.verb.unwrap_or(Verb::List { state: Which::Open }) {
-        Verb::List { state } => list(context, state).await,
+    match args.verb.unwrap_or(Verb::List { which: Which::Open }) {
+        Verb::List { which } => list(context, which).await,
         Verb::Show { id } => show(context, &id).await,
         Verb::Resolve { id, keep, file } => resolve(context, &id, keep, file).await,
     }

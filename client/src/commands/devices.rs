@@ -5,7 +5,6 @@ use clap::Subcommand;
 use super::{Context, Failure};
 use crate::api::TokenStore as _;
 use crate::show::{JsonList, Table};
-use crate::state::Account;
 
 /// Show, name and revoke the devices of your account
 #[derive(clap::Args)]
@@ -90,9 +89,7 @@ async fn rename(context: &Context, name: &str, device: Option<String>) -> Result
     let renamed = context.api()?.rename_device(&device_id, name).await;
     let renamed = renamed.map_err(|error| Failure::from(error).about(&device_id))?;
     if device_id == account.device_id {
-        // Read again: the tokens may have been renewed meanwhile.
-        let account = context.account()?;
-        context.state.keep(&Account { device_name: renamed.device_name.clone(), ..account })?;
+        context.state.change(|account| account.device_name.clone_from(&renamed.device_name))?;
     }
     if context.out.json {
         return Ok(context.out.value(&renamed)?);

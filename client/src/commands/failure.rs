@@ -90,9 +90,14 @@ impl Failure {
         self
     }
 
+    /// The code for scripts.
+    pub fn code(&self) -> ExitCode {
+        ExitCode::from(self.exit as u8)
+    }
+
     /// Says it on standard error.
     pub fn tell(&self, json: bool) -> ExitCode {
-        let code = ExitCode::from(self.exit as u8);
+        let code = self.code();
         if self.is_quiet {
             return code;
         }

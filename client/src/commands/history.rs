@@ -30,6 +30,9 @@ pub async fn run(context: &Context, args: Args) -> Result<(), Failure> {
     loop {
         let page = api.history(&place.drive, &place.path, cursor.as_deref()).await;
         let page = page.map_err(|error| Failure::from(error).about(&place))?;
+        if cursor.is_none() && page.versions.is_empty() {
+            return Err(Failure::not_found(format!("{place}: no file was ever there")));
+        }
         for version in page.versions {
             if context.out.json {
                 list.push(&version)?;

@@ -24,8 +24,7 @@ server printed at its start, and name the file with --ca.
 
 --json: {server, username, user_id, device_id, device_name}")]
 pub struct Args {
-    /// Where the server is: http://nas.local:8000 or https://nas.local:8443
-    #[arg(value_name = "URL")]
+    #[arg(value_name = "URL", help = "Where the server is: http://nas.local:8000 or https://nas.local:8443")]
     url: String,
     /// The account's name; asked for when absent
     #[arg(short, long, value_name = "NAME")]

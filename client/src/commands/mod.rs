@@ -110,7 +110,10 @@ enum Verb {
 
 /// Runs the command that this program was started with.
 pub fn run() -> ExitCode {
-    let line = Line::parse();
+    let line = match Line::try_parse() {
+        Ok(line) => line,
+        Err(error) => return misread(&error),
+    };
     let context = match Context::new(line.global.state, line.global.json, line.global.quiet) {
         Ok(context) => context,
         Err(failure) => return failure.tell(line.global.json),
@@ -137,6 +140,18 @@ pub fn run() -> ExitCode {
             failure.tell(context.out.json)
         }
     }
+}
+
+/// What is wrong with the command line, or the help that it asks for.
+fn misread(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() && std::env::args_os().any(|argument| argument == "--json") {
+        let told = error.to_string();
+        let first = told.lines().next().unwrap_or_default();
+        return Failure::usage(first.trim_start_matches("error: ")).hint("`--help` tells how").tell(true);
+    }
+    // Nobody is left to be told where even that cannot be written.
+    let _ = error.print();
+    if error.use_stderr() { Failure::usage("").code() } else { ExitCode::SUCCESS }
 }
 
 async fn dispatch(context: &Context, verb: Verb) -> Result<(), Failure> {

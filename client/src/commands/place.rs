@@ -28,9 +28,32 @@ impl Place {
             Some(drive) => drive.to_owned(),
             None => context.config()?.text("drive"),
         };
+        Self::of(text, drive, path)
+    }
+
+    /// Something else in the drive of this place, which need not be named again.
+    ///
+    /// # Errors
+    /// When it cannot be a path in that drive, or names another or the drive itself.
+    pub fn beside(&self, text: &str) -> Result<Self, Failure> {
+        let (drive, path) = split(text);
+        if drive.is_some_and(|drive| drive != self.drive) {
+            return Err(Failure::usage(format!("{text:?} is in another drive than {self}")));
+        }
+        Self::of(text, self.drive.clone(), path)?.entry(text)
+    }
+
+    fn of(text: &str, drive: String, path: &str) -> Result<Self, Failure> {
         let parsed = DrivePath::parse(path)
             .map_err(|error| Failure::usage(error.to_string()).about(format_args!("{text:?}")))?;
         Ok(Self { drive, is_folder: path.ends_with('/') || parsed.is_root(), path: parsed })
+    }
+
+    fn entry(self, text: &str) -> Result<Self, Failure> {
+        if self.path.is_root() {
+            return Err(Failure::usage(format!("{text:?} names the drive itself; name something in it")));
+        }
+        Ok(self)
     }
 
     /// Like [`Place::read`], for what has to be something in a drive and not the drive itself.
@@ -38,11 +61,7 @@ impl Place {
     /// # Errors
     /// When it cannot be a path in a drive, or names the drive itself.
     pub fn read_entry(context: &Context, text: &str) -> Result<Self, Failure> {
-        let place = Self::read(context, text)?;
-        if place.path.is_root() {
-            return Err(Failure::usage(format!("{text:?} names the drive itself; name something in it")));
-        }
-        Ok(place)
+        Self::read(context, text)?.entry(text)
     }
 
     /// The same in the drive, at another path.

@@ -1,6 +1,5 @@
 //! `holdfast restore`
 
-use holdfast_protocol::DrivePath;
 use uuid::Uuid;
 
 use super::place::Place;
@@ -30,19 +29,15 @@ pub struct Args {
 
 pub async fn run(context: &Context, args: Args) -> Result<(), Failure> {
     let place = Place::read_entry(context, &args.path)?;
-    let to = match &args.to {
-        Some(to) => Some(elsewhere(context, &place, to)?),
-        None => None,
-    };
+    let to = args.to.as_deref().map(|to| place.beside(to)).transpose()?;
     let api = context.api()?;
     let Some(version) = &args.version else {
         let deleted = trash::find(&api, &place).await?;
-        return trash::bring_back(context, &api, &place, deleted, to.as_ref()).await;
+        return trash::bring_back(context, &api, &place, deleted, to.map(|to| to.path).as_ref()).await;
     };
     let version = history::find(&api, &place, version).await?;
     let number = version.version_number;
     if let Some(to) = to {
-        let to = place.at(to);
         let written = copy(context, &api, &place, &version, &to).await?;
         if context.out.json {
             return Ok(context.out.value(&written)?);
@@ -58,16 +53,6 @@ pub async fn run(context: &Context, args: Args) -> Result<(), Failure> {
     Ok(context
         .out
         .note(&format!("{at} holds version {number} again, as version {}", restored.version_number))?)
-}
-
-/// `--to`, which stays in the drive.
-pub fn elsewhere(context: &Context, place: &Place, to: &str) -> Result<DrivePath, Failure> {
-    // A drive may be named there, too, as long as it is this one.
-    let target = Place::read_entry(context, to)?;
-    if target.drive != place.drive && to.split_once('/').map_or(to, |(first, _)| first).contains(':') {
-        return Err(Failure::usage("something is brought back to the drive that it was in, not to another"));
-    }
-    Ok(target.path)
 }
 
 /// A version's content as a file of its own. The server has no such step, so the bytes pass through this device.

@@ -5,7 +5,6 @@ use holdfast_protocol::{DrivePath, Kind};
 use uuid::Uuid;
 
 use super::place::Place;
-use super::restore::elsewhere;
 use super::{Context, Failure};
 use crate::api::Api;
 use crate::api::types::Deleted;
@@ -89,13 +88,13 @@ async fn list(context: &Context, drive: &str) -> Result<(), Failure> {
 
 async fn restore(context: &Context, what: &str, to: Option<&str>) -> Result<(), Failure> {
     let place = Place::read_entry(context, what)?;
-    let to = to.map(|to| elsewhere(context, &place, to)).transpose()?;
+    let to = to.map(|to| place.beside(to)).transpose()?;
     let api = context.api()?;
     let id = match place.path.as_str().parse::<Uuid>() {
         Ok(id) => id,
         Err(_) => find(&api, &place).await?,
     };
-    bring_back(context, &api, &place, id, to.as_ref()).await
+    bring_back(context, &api, &place, id, to.map(|to| to.path).as_ref()).await
 }
 
 /// What was deleted last at a path.

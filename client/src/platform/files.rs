@@ -135,3 +135,37 @@ pub fn mtime_ns(found: &Metadata) -> Option<i64> {
         Err(before) => i64::try_from(before.duration().as_nanos()).ok().and_then(i64::checked_neg),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+    use super::*;
+
+    #[test]
+    fn what_came_into_being_meanwhile_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (part, target) = (folder.path().join("part"), folder.path().join("target"));
+        std::fs::write(&part, "new").unwrap();
+        std::fs::write(&target, "theirs").unwrap();
+        let error = place(&part, &target, false).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(std::fs::read_to_string(&target).unwrap(), "theirs");
+        assert!(part.exists());
+        std::fs::remove_file(&target).unwrap();
+        place(&part, &target, false).unwrap();
+        assert_eq!(std::fs::read_to_string(&target).unwrap(), "new");
+        assert!(!part.exists());
+    }
+
+    #[test]
+    fn a_time_before_1970_is_kept_to_the_nanosecond() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("old");
+        let file = create_new(&path).unwrap();
+        for time in [-1, -1_500_000_001, 0, 1_767_225_600_123_456_789] {
+            set_mtime(&file, time).unwrap();
+            assert_eq!(mtime_ns(&path.metadata().unwrap()), Some(time));
+        }
+    }
+}

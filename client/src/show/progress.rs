@@ -21,7 +21,8 @@ pub struct Bar {
 struct Line {
     what: String,
     total: Option<u64>,
-    began: Instant,
+    /// When the first byte moved; a file is hashed before.
+    began: Option<Instant>,
     next: Instant,
     /// Characters of the line that stands there now.
     shown: usize,
@@ -33,9 +34,8 @@ impl Bar {
         if !is_wanted || !io::stderr().is_terminal() {
             return None;
         }
-        let began = Instant::now();
         let what: String = visible(what).chars().take(32).collect();
-        let line = Line { what, total, began, next: began + BEFORE_FIRST, shown: 0 };
+        let line = Line { what, total, began: None, next: Instant::now() + BEFORE_FIRST, shown: 0 };
         Some(Self { line: Arc::new(Mutex::new(line)) })
     }
 
@@ -49,11 +49,12 @@ impl Bar {
 impl Line {
     fn tell(&mut self, bytes: u64) {
         let now = Instant::now();
+        let began = *self.began.get_or_insert(now);
         if now < self.next {
             return;
         }
         self.next = now + PAUSE;
-        let text = self.text(bytes, now - self.began);
+        let text = self.text(bytes, now - began);
         let length = text.chars().count();
         // What stood there longer is overwritten by spaces: no terminal has to know escape sequences.
         let rest = self.shown.saturating_sub(length);
@@ -96,8 +97,8 @@ mod tests {
 
     #[test]
     fn a_line_tells_how_much_of_what_and_how_fast() {
-        let now = Instant::now();
-        let line = Line { what: "a.iso".into(), total: Some(4096), began: now, next: now, shown: 0 };
+        let line =
+            Line { what: "a.iso".into(), total: Some(4096), began: None, next: Instant::now(), shown: 0 };
         let text = line.text(1024, Duration::from_secs(1));
         assert_eq!(text, "a.iso [######------------------] 1.0 KiB of 4.0 KiB, 1.0 KiB/s");
         assert!(line.text(u64::MAX, Duration::ZERO).contains("########################"));

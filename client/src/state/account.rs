@@ -92,6 +92,18 @@ impl State {
         written.map_err(|error| AccountError::Io { path, error })
     }
 
+    /// Changes something of the account while nobody renews its tokens, which are kept beside it.
+    ///
+    /// # Errors
+    /// The file system's; then the old one stands. Without an account nothing is done.
+    pub fn change(&self, change: impl FnOnce(&mut Account)) -> Result<(), AccountError> {
+        let locked = self.tokens().lock();
+        let _alone = locked.map_err(|error| AccountError::Io { path: self.lock_file(), error })?;
+        let Some(mut account) = self.account()? else { return Ok(()) };
+        change(&mut account);
+        self.keep(&account)
+    }
+
     /// Where the account's tokens are kept.
     pub fn tokens(&self) -> FileStore {
         FileStore { state: self.clone() }

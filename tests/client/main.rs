@@ -1,0 +1,18 @@
+//! `holdfast`, the command line: the real program against a real server, and against servers that talk nonsense.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failed unwrap is a failed test")]
+
+mod config;
+mod conflicts;
+mod devices;
+mod fake;
+mod files;
+mod history;
+mod large;
+mod login;
+mod names;
+mod nonsense;
+mod reference;
+mod renewal;
+mod stop;
+mod tls;
+mod tool;
