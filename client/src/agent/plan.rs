@@ -19,7 +19,7 @@ use std::sync::atomic::AtomicBool;
 
 use holdfast_protocol::{ContentHash, DrivePath, Kind};
 
-use super::trees::{BaseRow, BaseTree, LocalTree, Look, NodeId, RemoteTree};
+use super::trees::{BaseRow, BaseTree, LocalTree, Look, NodeId, RemoteNode, RemoteTree, State};
 
 /// What was about to be sent when the last answer may have been lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +34,13 @@ pub enum Intent {
         name: String,
         /// The content.
         hash: ContentHash,
+    },
+    /// A new folder.
+    Make {
+        /// The folder it is in.
+        parent: NodeId,
+        /// Its name.
+        name: String,
     },
     /// Another folder or name for a node.
     Move {
@@ -247,13 +254,62 @@ pub fn plan(
 ) -> Result<Plan, NoPlan> {
     let above = remote.names_to(settings.root).ok_or(NoPlan::NoRoot)?;
     let prefix = above.join("/");
-    let view = View { remote, base, local, intents, settings };
+    let sent = sent(remote, base, intents);
+    // Noted as well, since the intent is forgotten once all is quiet.
+    let noted: Vec<Step> = sent.iter().map(|row| Step::Agree { row: row.clone() }).collect();
+    let known: BaseTree;
+    let base = if sent.is_empty() {
+        base
+    } else {
+        known = base.iter().cloned().chain(sent).collect();
+        &known
+    };
+    let view = View { remote, base, local, settings };
     let mut all = entities::decide(&view);
-    let mut plan = Plan { withheld: all.withheld.take(), ..Plan::default() };
+    let mut plan = Plan { withheld: all.withheld.take(), steps: noted, ..Plan::default() };
     merged::merge(&view, &mut all, &mut plan);
     order::steps(&view, &mut all, &prefix, &mut plan);
     plan.ids = all.list.iter().map(|entity| entity.id).collect();
     Ok(plan)
+}
+
+/// What we did on the server without having heard the answer, as rows: it was agreed on, whatever became of it here since.
+fn sent(remote: &RemoteTree, base: &BaseTree, intents: &[Intent]) -> Vec<BaseRow> {
+    let mut rows: BTreeMap<NodeId, BaseRow> = BTreeMap::new();
+    for intent in intents {
+        let (node, hash) = match intent {
+            Intent::Move { id, parent, name } => {
+                let is_there = |node: &&RemoteNode| node.parent == Some(*parent) && node.name == *name;
+                (remote.get(*id).filter(is_there), None)
+            }
+            Intent::Put { id: Some(id), hash, .. } => {
+                (remote.get(*id).filter(|node| node.hash == Some(*hash)), Some(*hash))
+            }
+            Intent::Put { id: None, parent, name, hash } => (
+                remote.children(*parent).find(|node| node.name == *name && node.hash == Some(*hash)),
+                Some(*hash),
+            ),
+            Intent::Make { parent, name } => {
+                let is_it = |node: &&RemoteNode| node.name == *name && node.kind == Kind::Folder;
+                (remote.children(*parent).filter(|node| node.state == State::Live).find(is_it), None)
+            }
+        };
+        let Some(node) = node.filter(|node| node.state == State::Live) else { continue };
+        match (rows.get(&node.id).or_else(|| base.get(node.id)).cloned(), intent) {
+            (Some(row), Intent::Move { parent, name, .. }) if (row.parent, &row.name) != (*parent, name) => {
+                let row = BaseRow { parent: *parent, name: name.clone(), seq: Some(node.seq), ..row };
+                rows.insert(row.id, row);
+            }
+            (Some(row), Intent::Put { .. }) if row.hash != hash => {
+                rows.insert(row.id, BaseRow { hash, seq: Some(node.seq), ..row });
+            }
+            (None, Intent::Put { id: None, .. } | Intent::Make { .. }) => {
+                rows.insert(node.id, order::row_of(node, None));
+            }
+            _ => {}
+        }
+    }
+    rows.into_values().collect()
 }
 
 /// What is looked at.
@@ -261,6 +317,5 @@ struct View<'a> {
     remote: &'a RemoteTree,
     base: &'a BaseTree,
     local: &'a LocalTree,
-    intents: &'a [Intent],
     settings: &'a Settings,
 }

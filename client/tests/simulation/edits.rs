@@ -5,6 +5,13 @@ use crate::world::World;
 
 const NAMES: [&str; 7] = ["a", "b", "c", "A", "report.odt", "d", "e.txt"];
 
+/// What nobody ever touches.
+pub const KEPT: &str = "kept";
+
+fn is_kept(path: &str) -> bool {
+    path == KEPT || path.starts_with("kept/")
+}
+
 /// A new content, or one that was there before.
 fn content(world: &mut World) -> Vec<u8> {
     if world.rng.once_in(3)
@@ -43,7 +50,8 @@ fn a_name(world: &mut World) -> &'static str {
 /// Somebody does something in a device's folder.
 pub fn on_device(world: &mut World, device: usize) {
     let disk = &world.disks[device];
-    let all = disk.paths();
+    let mut all = disk.paths();
+    all.retain(|(path, _)| !is_kept(path));
     let mut folders = vec![String::new()];
     let mut files = Vec::new();
     for (path, ino) in &all {
@@ -157,7 +165,8 @@ pub fn on_device(world: &mut World, device: usize) {
 
 /// Somebody does something on the server, in a browser or through the mount.
 pub fn on_server(world: &mut World) {
-    let tree = world.server.tree();
+    let mut tree = world.server.tree();
+    tree.retain(|path, _| !is_kept(path));
     let mut folders = vec![String::new()];
     folders.extend(
         tree.iter()
@@ -194,7 +203,8 @@ pub fn on_server(world: &mut World) {
             format!("deletes {thing}: {:?}", world.server.delete(&thing, None))
         }
         87..97 => {
-            let trash = world.server.trash();
+            let mut trash = world.server.trash();
+            trash.retain(|id| world.server.get(*id).is_some_and(|node| !is_kept(&node.name)));
             let Some(&id) = world.rng.pick(&trash) else { return };
             format!("restores {id}: {:?}", world.server.restore(id))
         }

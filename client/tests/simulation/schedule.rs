@@ -21,6 +21,8 @@ use crate::world::{Faults, Shared, SimHands, SimRemote, World};
 pub enum Kind {
     /// One device at a time is edited, and all sync before the next is: what its people did is what all have then.
     Turns,
+    /// One device alone is edited, while requests are cut and arrive twice: nothing is a conflict.
+    Lonely,
     /// People edit between syncs only.
     Calm,
     /// People edit while agents sync.
@@ -47,6 +49,7 @@ pub fn run(kind: Kind, seed: u64, told: bool) -> Result<(), String> {
     }
     let faults = match kind {
         Kind::Turns | Kind::Calm => Faults::default(),
+        Kind::Lonely => Faults { cut: 15, twice: 15, edit: 20, prune: 200, ..Faults::default() },
         Kind::Busy => Faults { edit: 25, web: 60, twice: 30, ..Faults::default() },
         Kind::Stormy => {
             Faults { crash: 40, cut: 40, twice: 15, edit: 40, web: 80, busy: 60, offline: 30, prune: 300 }
@@ -62,11 +65,32 @@ pub fn run(kind: Kind, seed: u64, told: bool) -> Result<(), String> {
         written: 0,
         wrong: Vec::new(),
         late: Vec::new(),
+        lonely: kind == Kind::Lonely,
         trace: told.then(Vec::new),
     };
     let world = Rc::new(RefCell::new(world));
     let mut fleet: Vec<Device> = (0..devices).map(|device| begin(&world, device)).collect();
-    let held = play(&world, &mut fleet, kind).and_then(|()| settle(&world, &mut fleet));
+    // Where all is compared with what one device had, that would not be its own.
+    let kept = if kind == Kind::Turns { 0 } else { 3 };
+    let kept: Vec<String> = (0..kept).map(|n| format!("{}/{n}", edits::KEPT)).collect();
+    if !kept.is_empty() {
+        let disk = &mut world.borrow_mut().disks[0];
+        disk.make(edits::KEPT, Body::Folder(BTreeMap::new()), 1);
+        for path in &kept {
+            disk.make(path, Body::File(path.clone().into_bytes()), 1);
+        }
+    }
+    let held = play(&world, &mut fleet, kind).and_then(|()| settle(&world, &mut fleet)).and_then(|()| {
+        let tree = world.borrow().server.tree();
+        let lost = kept.iter().find(|path| tree.get(*path) != Some(&Some(hash_of(path.as_bytes()))));
+        if let Some(path) = lost {
+            return Err(format!("nobody touched {path}, and it is gone: {}", list(&tree)));
+        }
+        let copy = tree.keys().find(|path| kind == Kind::Lonely && path.contains("(conflict"));
+        copy.map_or(Ok(()), |path| {
+            Err(format!("{path}, though one device alone was edited: {}", list(&tree)))
+        })
+    });
     let mut world = world.borrow_mut();
     for line in world.trace.take().into_iter().flatten() {
         eprintln!("{line}");
@@ -101,11 +125,11 @@ fn play(world: &Shared, fleet: &mut [Device], kind: Kind) -> Result<(), String> 
         }
         let device = {
             let mut world = world.borrow_mut();
-            let device = world.rng.below(fleet.len());
+            let device = if kind == Kind::Lonely { 0 } else { world.rng.below(fleet.len()) };
             for _ in 0..world.rng.below(6) {
                 edits::on_device(&mut world, device);
             }
-            if world.rng.once_in(4) {
+            if kind != Kind::Lonely && world.rng.once_in(4) {
                 for _ in 0..=world.rng.below(3) {
                     edits::on_server(&mut world);
                 }

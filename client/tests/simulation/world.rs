@@ -50,6 +50,8 @@ pub struct World {
     pub wrong: Vec<String>,
     /// Requests on their way that arrive late, once more.
     pub late: Vec<(Put, Vec<u8>)>,
+    /// Only the first device is edited.
+    pub lonely: bool,
     pub trace: Option<Vec<String>>,
 }
 
@@ -65,7 +67,7 @@ impl World {
     /// Something may go wrong, or somebody may do something, around an act of an agent.
     fn around(&mut self, device: usize, is_remote: bool) -> Result<(), Trouble> {
         let Faults { crash, cut, edit, web, prune, .. } = self.faults;
-        if self.rng.once_in(edit) {
+        if self.rng.once_in(edit) && (device == 0 || !self.lonely) {
             edits::on_device(self, device);
         }
         if self.rng.once_in(web) {
@@ -106,6 +108,8 @@ impl SimRemote {
     ) -> Result<T, Trouble> {
         let mut world = self.world.borrow_mut();
         world.around(self.device, true)?;
+        // Requests take their time: what is written meanwhile looks fresh no more when the answer comes.
+        world.disks[self.device].now += 2;
         let done = act(&mut world.server);
         world.say(|| format!("{}: {} -> {done:?}", self.device, what()));
         if world.is_twice() {

@@ -61,6 +61,7 @@ impl<R: Remote<Outgoing = D::Outgoing>, D: Disk> Engine<R, D> {
             }
             Step::MakeRemote { entity, path, parent, name, look, was, .. } => {
                 let parent = id_of(ids, parent)?;
+                self.note(vec![Note::Intent(Intent::Make { parent, name: name.clone() })])?;
                 let id = self.remote.make_folder(&path)?.id;
                 ids[entity] = Some(id);
                 let row = BaseRow {

@@ -1,12 +1,11 @@
 //! What there is, whether it stays, and on which side its name is to be read.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use holdfast_protocol::Kind;
 
 use super::matching::{self, Matches};
-use super::{Entity, Intent, View, Withheld};
+use super::{Entity, View, Withheld};
 use crate::agent::trees::{BaseRow, NodeId, RemoteNode, State, What};
 
 /// Fewer deletions than this need no confirmation, unless they are all there is (algorithms B rule 9).
@@ -30,7 +29,7 @@ pub struct Thing<'a> {
     /// The server's side, if it is live there.
     pub remote: Option<&'a RemoteNode>,
     /// What both held last, as far as it still counts.
-    pub base: Option<Cow<'a, BaseRow>>,
+    pub base: Option<&'a BaseRow>,
     /// The device's side.
     pub local: Option<usize>,
     /// File or folder.
@@ -102,7 +101,7 @@ fn gather<'a>(view: &View<'a>, matches: &Matches) -> All<'a> {
         );
         let entity = all.list.len();
         all.of_node.insert(node.id, entity);
-        let base = view.base.get(node.id).map(|row| known_since(view, row, node));
+        let base = view.base.get(node.id);
         let local = matches.local_of.get(&node.id).copied();
         all.list.push(Thing {
             remote: Some(node),
@@ -122,7 +121,7 @@ fn gather<'a>(view: &View<'a>, matches: &Matches) -> All<'a> {
             continue;
         }
         all.of_node.insert(row.id, all.list.len());
-        all.list.push(Thing { base: Some(Cow::Borrowed(row)), ..thing(Some(row.id), local, row.kind) });
+        all.list.push(Thing { base: Some(row), ..thing(Some(row.id), local, row.kind) });
     }
     for (index, node) in view.local.iter() {
         all.of_local[index] = if let Some(entity) = matches.node_of[index].and_then(|id| all.of_node.get(&id))
@@ -157,33 +156,6 @@ fn thing<'a>(id: Option<NodeId>, local: Option<usize>, kind: Kind) -> Thing<'a> 
     }
 }
 
-/// The row of a node, and in it what we did ourselves without having heard the answer.
-fn known_since<'a>(view: &View<'a>, row: &'a BaseRow, node: &RemoteNode) -> Cow<'a, BaseRow> {
-    let mut known = Cow::Borrowed(row);
-    for intent in view.intents {
-        match intent {
-            Intent::Put { id: Some(id), hash, .. }
-                if *id == row.id && node.hash == Some(*hash) && row.hash != node.hash =>
-            {
-                known.to_mut().hash = node.hash;
-                known.to_mut().seq = Some(node.seq);
-            }
-            Intent::Move { id, parent, name }
-                if *id == row.id
-                    && node.parent == Some(*parent)
-                    && node.name == *name
-                    && (row.parent, &row.name) != (*parent, name) =>
-            {
-                known.to_mut().parent = *parent;
-                known.to_mut().name.clone_from(name);
-                known.to_mut().seq = Some(node.seq);
-            }
-            _ => {}
-        }
-    }
-    known
-}
-
 /// What is here: whether it was renamed, and what becomes of it where the server no longer has it. Returns who was.
 fn judge_locals(view: &View<'_>, matches: &Matches, all: &mut All<'_>) -> Vec<bool> {
     let mut moved = vec![false; all.list.len()];
@@ -193,7 +165,7 @@ fn judge_locals(view: &View<'_>, matches: &Matches, all: &mut All<'_>) -> Vec<bo
         let entity = all.of_local[index];
         let above = all.of_local[node.parent];
         let thing = &mut all.list[entity];
-        let Some(row) = thing.base.as_deref() else { continue };
+        let Some(row) = thing.base else { continue };
         moved[entity] = matches.node_of[node.parent] != Some(row.parent) || node.name != row.name;
         if thing.remote.is_some() {
             continue;
@@ -229,7 +201,7 @@ fn judge_absent(view: &View<'_>, all: &mut All<'_>, unknown: &Unknown) {
         let above = all.list[entity].remote.and_then(|node| node.parent).and_then(|id| all.of_node.get(&id));
         let above = above.is_some_and(|above| brought[*above]);
         let thing = &mut all.list[entity];
-        let (Some(node), Some(row), None) = (thing.remote, thing.base.as_deref(), thing.local) else {
+        let (Some(node), Some(row), None) = (thing.remote, thing.base, thing.local) else {
             continue;
         };
         let moved = (node.parent, &node.name) != (Some(row.parent), &row.name);
@@ -247,10 +219,8 @@ fn judge_absent(view: &View<'_>, all: &mut All<'_>, unknown: &Unknown) {
 fn choose_sides(all: &mut All<'_>, moved: &[bool]) {
     for (entity, thing) in all.list.iter_mut().enumerate() {
         let (Some(node), Some(_)) = (thing.remote, thing.local) else { continue };
-        let by_server = thing
-            .base
-            .as_deref()
-            .is_some_and(|row| (node.parent, &node.name) != (Some(row.parent), &row.name));
+        let by_server =
+            thing.base.is_some_and(|row| (node.parent, &node.name) != (Some(row.parent), &row.name));
         thing.side = if !by_server && moved[entity] { Side::Local } else { Side::Remote };
     }
 }

@@ -6,7 +6,7 @@ use holdfast_protocol::{Kind, fold_key};
 
 use super::entities::{All, Side, Thing};
 use super::values::{self, Value};
-use super::{Entity, Intent, Plan, View};
+use super::{Entity, Plan, View};
 use crate::agent::names;
 use crate::agent::trees::What;
 
@@ -134,15 +134,8 @@ impl Merging<'_, '_, '_> {
             _ => None,
         });
         let (Some(hash), Some(node)) = (hash, there.remote) else { return };
-        let is_ours = self.view.intents.iter().any(|intent| {
-            matches!(intent, Intent::Put { parent, name, hash, .. }
-                if Some(*parent) == node.parent && *name == node.name && Some(*hash) == node.hash)
-        });
-        let value = if node.hash == Some(hash) || is_ours {
-            Value::Same
-        } else {
-            values::against(self.view, node.id, hash)
-        };
+        let value =
+            if node.hash == Some(hash) { Value::Same } else { values::against(self.view, node.id, hash) };
         match value {
             Value::Ask => {
                 self.plan.asks.push(node.id);
@@ -150,13 +143,7 @@ impl Merging<'_, '_, '_> {
                 self.all.list[entity].frozen = true;
             }
             Value::Both => self.rename(entity),
-            _ => {
-                if is_ours {
-                    self.all.list[winner].base =
-                        Some(std::borrow::Cow::Owned(super::order::row_of(node, None)));
-                }
-                self.join(winner, entity);
-            }
+            _ => self.join(winner, entity),
         }
     }
 
@@ -238,7 +225,7 @@ impl Merging<'_, '_, '_> {
             side: Side::Local,
             parent: thing.parent,
             name,
-            leaves: thing.base.as_ref().and(thing.id),
+            leaves: thing.base.and(thing.id),
         };
         if let Some(index) = local {
             self.all.of_local[index] = copy;

@@ -32,7 +32,7 @@ pub fn of(view: &View<'_>, thing: &Thing<'_>) -> Value {
     if node.hash == Some(here) {
         return Value::Same;
     }
-    match thing.base.as_deref().map(|row| row.hash) {
+    match thing.base.map(|row| row.hash) {
         Some(agreed) if agreed == Some(here) => Value::Download,
         Some(agreed) if agreed == node.hash => Value::Upload,
         _ => against(view, node.id, here),

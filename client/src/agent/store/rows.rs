@@ -143,13 +143,14 @@ pub fn intent(row: &Row<'_>) -> Result<Intent> {
     match (id, hash(row, 3)?) {
         (id, Some(hash)) => Ok(Intent::Put { id, parent, name, hash }),
         (Some(id), None) => Ok(Intent::Move { id, parent, name }),
-        (None, None) => Err(nonsense(0, "neither a content nor a move")),
+        (None, None) => Ok(Intent::Make { parent, name }),
     }
 }
 
 pub fn put_intent(tx: &Transaction<'_>, intent: &Intent) -> Result<()> {
     let (id, parent, name, hash) = match intent {
         Intent::Put { id, parent, name, hash } => (*id, parent, name, Some(*hash)),
+        Intent::Make { parent, name } => (None, parent, name, None),
         Intent::Move { id, parent, name } => (Some(*id), parent, name, None),
     };
     let mut put =
