@@ -1,6 +1,7 @@
 //! Types on the wire between Holdfast's server and its clients: hashes, paths, manifests, plans and the feed, and the checks
 //! that both sides apply to them. No I/O beyond reading a manifest from a given reader.
 
+pub mod batch;
 pub mod feed;
 pub mod hash;
 pub mod manifest;

@@ -91,7 +91,8 @@ impl Worker {
     pub async fn run(&mut self, client: &Client) {
         while self.doubt.is_none() {
             let goes_on = match self.rng.random_range(0..100) {
-                0..50 => self.put(client).await,
+                0..40 => self.put(client).await,
+                40..50 => self.batch(client).await,
                 50..62 => self.delete(client).await,
                 62..76 => self.move_file(client).await,
                 76..82 => self.move_folder(client).await,
@@ -179,6 +180,61 @@ impl Worker {
             );
         }
         self.settle(&end, &[200, 201], after)
+    }
+
+    /// Some acts in one request: all of them were done, or none.
+    async fn batch(&mut self, client: &Client) -> bool {
+        let (mut after, mut body, mut wanted, mut written) =
+            (self.files.clone(), Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..self.rng.random_range(1..8) {
+            let (path, to) = (self.name(), self.name());
+            match self.rng.random_range(0..4) {
+                0 => {
+                    wanted.push(if after.remove(&path).is_some() { 204 } else { 404 });
+                    body.extend(format!("{}\n", json!({"act": "delete", "path": path})).into_bytes());
+                }
+                1 => match after.remove(&path) {
+                    Some(hash) if path != to => {
+                        let act = json!({"act": "move", "from": path, "to": to, "overwrite": true, "parents": true});
+                        wanted.push(if after.insert(to, hash).is_some() { 200 } else { 201 });
+                        body.extend(format!("{act}\n").into_bytes());
+                    }
+                    Some(hash) => drop(after.insert(path, hash)),
+                    None => {}
+                },
+                _ => {
+                    let bytes = self.content();
+                    let hash = sha256(&bytes);
+                    let act = json!({"act": "put", "path": path, "size": bytes.len(), "hash": hash, "parents": true});
+                    wanted.push(if after.insert(path.clone(), hash.clone()).is_some() { 200 } else { 201 });
+                    body.extend(format!("{act}\n").into_bytes());
+                    body.extend(bytes);
+                    written.push((path, hash));
+                }
+            }
+        }
+        let request = client.request(Method::POST, "/api/drives/home/batch").body(body);
+        let end = send(client, request.header("content-type", "application/x-holdfast-batch")).await;
+        let end = match end {
+            End::Done(200, body) => {
+                let status =
+                    |line| serde_json::from_str::<serde_json::Value>(line).unwrap()["status"].as_u64();
+                let text = String::from_utf8_lossy(&body).into_owned();
+                let told: Vec<u64> = text.lines().filter_map(status).collect();
+                if told.iter().any(|status| *status >= 500) {
+                    End::Unknown
+                } else {
+                    assert_eq!(told, wanted, "{text}");
+                    self.fresh.extend(written);
+                    End::Done(200, body)
+                }
+            }
+            End::Done(status, body) => {
+                panic!("a batch answered {status}: {}", String::from_utf8_lossy(&body))
+            }
+            End::Unknown => End::Unknown,
+        };
+        self.settle(&end, &[200], after)
     }
 
     /// The folder `a` changes places with a name that is free, and back: one change whatever is in it.

@@ -68,6 +68,26 @@ pub struct Tx {
     pub after: Committed,
 }
 
+/// How much was left to be published when a part began.
+#[derive(Debug, Clone, Copy)]
+pub struct Part {
+    events: usize,
+    drives: usize,
+    heads: usize,
+}
+
+impl Committed {
+    pub(super) fn mark(&self) -> Part {
+        Part { events: self.events.len(), drives: self.drives.len(), heads: self.heads.len() }
+    }
+
+    pub(super) fn take_back(&mut self, to: Part) {
+        self.events.truncate(to.events);
+        self.drives.truncate(to.drives);
+        self.heads.truncate(to.heads);
+    }
+}
+
 impl Tx {
     fn new(engine: Engine) -> Self {
         Self { engine, after: Committed::default() }
@@ -79,6 +99,34 @@ impl Tx {
             Engine::Sqlite(_) => EngineName::Sqlite,
             Engine::Postgres(_) => EngineName::Postgres,
         }
+    }
+
+    /// Begins a part of this transaction that can be undone alone; it ends with [`Tx::keep_part`] or [`Tx::undo_part`].
+    ///
+    /// # Errors
+    /// The engine's: then nothing of the whole can be kept.
+    pub async fn begin_part(&mut self) -> Result<Part> {
+        self.plain("SAVEPOINT part").await?;
+        Ok(self.after.mark())
+    }
+
+    /// Ends a part that stays.
+    ///
+    /// # Errors
+    /// As [`Tx::begin_part`].
+    pub async fn keep_part(&mut self) -> Result<()> {
+        Ok(self.plain("RELEASE SAVEPOINT part").await?)
+    }
+
+    /// Undoes a part, with what it left to be published.
+    ///
+    /// # Errors
+    /// As [`Tx::begin_part`]; also when the engine gave the whole transaction up.
+    pub async fn undo_part(&mut self, part: Part) -> Result<()> {
+        self.plain("ROLLBACK TO SAVEPOINT part").await?;
+        self.plain("RELEASE SAVEPOINT part").await?;
+        self.after.take_back(part);
+        Ok(())
     }
 
     /// A statement that takes no values and returns no rows.

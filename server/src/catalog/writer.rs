@@ -210,15 +210,13 @@ async fn run_batch(pools: &Pools, batch: &mut [Box<dyn Queued>]) -> Result<Commi
     let mut tx = pools.begin().await.map_err(plain)?;
     for job in batch {
         tx.plain("SAVEPOINT op").await.map_err(plain)?;
-        let kept = (tx.after.events.len(), tx.after.drives.len(), tx.after.heads.len());
+        let kept = tx.after.mark();
         if job.run(&mut tx).await {
             tx.plain("RELEASE SAVEPOINT op").await.map_err(plain)?;
         } else {
             // Also fails when the engine gave the whole transaction up (full disk): then nothing of the batch counts.
             tx.plain("ROLLBACK TO SAVEPOINT op").await.map_err(plain)?;
-            tx.after.events.truncate(kept.0);
-            tx.after.drives.truncate(kept.1);
-            tx.after.heads.truncate(kept.2);
+            tx.after.take_back(kept);
         }
     }
     crate::failpoint::hit("catalog.before-commit");

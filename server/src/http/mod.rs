@@ -15,6 +15,7 @@ pub mod origin;
 pub mod page;
 pub mod problem;
 pub mod ranges;
+pub mod records;
 pub mod router;
 pub mod target;
 pub mod time;

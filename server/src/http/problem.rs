@@ -83,6 +83,11 @@ impl<E: Into<Error>> From<E> for Problem {
 }
 
 impl Problem {
+    /// The error that it was made of.
+    pub fn into_error(self) -> Error {
+        self.0
+    }
+
     /// The error behind it.
     pub fn error(&self) -> &Error {
         &self.0
@@ -201,6 +206,26 @@ pub fn render(method: &Method, path: &str, request_id: &str, response: Response)
         return Response::from_parts(parts, axum::body::Body::empty());
     }
     Response::from_parts(parts, text.into())
+}
+
+/// What a problem+json of its own would say, for a part of a request that is answered as a whole.
+pub fn as_fields(error: &Error, path: &str) -> Map<String, Value> {
+    if error.kind() == Kind::Internal {
+        tracing::error!(path, causes = causes(error), "the server is at fault");
+    }
+    let status = status(error.kind());
+    let body = Body {
+        kind: type_of(error),
+        title: status.canonical_reason().unwrap_or("Error").to_owned(),
+        status: status.as_u16(),
+        detail: error.public().to_owned(),
+        instance: path.to_owned(),
+        more: error.fields().clone(),
+    };
+    match serde_json::to_value(&body) {
+        Ok(Value::Object(fields)) => fields,
+        _ => Map::new(),
+    }
 }
 
 /// An error and what caused it, for the log.

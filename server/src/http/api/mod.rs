@@ -3,10 +3,12 @@
 
 pub mod app_passwords;
 pub mod auth;
+pub mod batch;
 pub mod certificate;
 pub mod changes;
 pub mod conflicts;
 pub mod connect;
+pub mod contents;
 pub mod copies;
 pub mod devices;
 pub mod drives;
@@ -49,6 +51,8 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(files::routes())
         .merge(tree::routes())
         .merge(changes::routes())
+        .merge(batch::routes())
+        .merge(contents::routes())
         .merge(folders::routes())
         .merge(locks::routes())
         .merge(moves::routes())

@@ -47,11 +47,15 @@ pub async fn make_folder_with(
 
 /// A folder to be made.
 #[derive(Debug, Clone)]
-struct NewFolder {
-    path: DrivePath,
-    parents: bool,
-    exist_ok: bool,
-    properties: Vec<Step>,
+pub struct NewFolder {
+    /// Where.
+    pub path: DrivePath,
+    /// Whether missing folders above are made.
+    pub parents: bool,
+    /// Whether one that is there already is fine.
+    pub exist_ok: bool,
+    /// What is set on it.
+    pub properties: Vec<Step>,
 }
 
 async fn make(mounted: &Arc<Mounted>, who: Who, new: NewFolder) -> Result<Done<PutDone>> {
@@ -63,33 +67,43 @@ async fn make(mounted: &Arc<Mounted>, who: Who, new: NewFolder) -> Result<Done<P
                 let mut staged = staged;
                 let mut act = Act::begin(tx, drive, actor, Right::Edit).await?;
                 act.guarded(&who.guard).await?;
-                let NewFolder { path, parents, exist_ok, properties } = new;
-                let found = act.resolve(&path).await?;
-                if !exist_ok && let Some(node) = &found.node {
-                    let what =
-                        if node.is_folder() { "the folder exists already" } else { "a file is in the way" };
-                    return Err(Error::conflict(what).code("exists").with("path", path.to_string()));
-                }
-                if !parents && found.missing > 1 {
-                    return Err(no_folder(&path.parent().unwrap_or_else(DrivePath::root)));
-                }
-                let created = found.node.is_none();
-                let node = act.folder(&path, &mut staged).await?;
-                if !properties.is_empty() {
-                    properties::take(&mut act, node.id, &properties).await?;
-                }
-                if let Some(device) = who.syncing {
-                    let seq = found.above.iter().map(|n| n.seq).max().unwrap_or(0).max(node.seq);
-                    agreement::did(&mut act, device, &path, Stored::Folder, Some(seq)).await?;
-                }
+                let value = make_in(&mut act, &new, &who, &mut staged).await?;
                 let head = act.finish().await?;
-                Ok(((PutDone { node, created, version: None }, head), staged))
+                Ok(((value, head), staged))
             })
         }
     })
     .await?;
     let placed = !value.created || mounted.placed(seq).await;
     Ok(Done { value, placed })
+}
+
+/// The making itself, in its transaction.
+pub(in crate::service) async fn make_in(
+    act: &mut Act<'_>,
+    new: &NewFolder,
+    who: &Who,
+    staged: &mut Vec<StagedFolder>,
+) -> Result<PutDone> {
+    let NewFolder { path, parents, exist_ok, properties } = new;
+    let found = act.resolve(path).await?;
+    if !exist_ok && let Some(node) = &found.node {
+        let what = if node.is_folder() { "the folder exists already" } else { "a file is in the way" };
+        return Err(Error::conflict(what).code("exists").with("path", path.to_string()));
+    }
+    if !parents && found.missing > 1 {
+        return Err(no_folder(&path.parent().unwrap_or_else(DrivePath::root)));
+    }
+    let created = found.node.is_none();
+    let node = act.folder(path, staged).await?;
+    if !properties.is_empty() {
+        properties::take(act, node.id, properties).await?;
+    }
+    if let Some(device) = who.syncing {
+        let seq = found.above.iter().map(|n| n.seq).max().unwrap_or(0).max(node.seq);
+        agreement::did(act, device, path, Stored::Folder, Some(seq)).await?;
+    }
+    Ok(PutDone { node, created, version: None })
 }
 
 /// Something to be deleted.
@@ -125,7 +139,8 @@ pub async fn delete(mounted: &Arc<Mounted>, who: Who, deletion: Deletion) -> Res
     Ok(Done { value: (), placed: mounted.placed(seq).await })
 }
 
-async fn delete_in(act: &mut Act<'_>, deletion: &Deletion, who: &Who) -> Result<()> {
+/// The deletion itself, in its transaction.
+pub(in crate::service) async fn delete_in(act: &mut Act<'_>, deletion: &Deletion, who: &Who) -> Result<()> {
     let Deletion { path, expect, only_empty } = deletion;
     let found = act.resolve(path).await?;
     let absent = || Error::not_found("there is nothing to delete").with("path", path.to_string());

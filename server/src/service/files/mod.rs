@@ -11,8 +11,11 @@ use holdfast_protocol::{ContentHash, DrivePath};
 use uuid::Uuid;
 
 pub use copies::{copy, stage_opened};
-pub use folders::{Deletion, delete, make_folder, make_folder_with};
+pub use folders::{Deletion, NewFolder, delete, make_folder, make_folder_with};
+pub(super) use folders::{delete_in, make_in};
 pub use moves::rename;
+pub(super) use moves::rename_in;
+pub(super) use put::{Outcome, put_in};
 pub use put::{Put, put};
 
 use super::act::{NEEDS_FOLDERS, StagedFolder, Written};
@@ -165,7 +168,8 @@ where
     }
 }
 
-async fn stage_folders(mounted: &Arc<Mounted>, count: usize) -> Result<Vec<StagedFolder>> {
+/// Folders in slots, durable.
+pub(super) async fn stage_folders(mounted: &Arc<Mounted>, count: usize) -> Result<Vec<StagedFolder>> {
     if count == 0 {
         return Ok(Vec::new());
     }

@@ -37,7 +37,8 @@ pub async fn rename(mounted: &Arc<Mounted>, who: Who, transfer: Transfer) -> Res
     Ok(Done { value, placed: mounted.placed(seq).await && !waits })
 }
 
-async fn rename_in(
+/// The move itself, in its transaction.
+pub(in crate::service) async fn rename_in(
     act: &mut Act<'_>,
     transfer: &Transfer,
     who: &Who,

@@ -31,7 +31,9 @@ pub struct Put {
     pub reason: &'static str,
 }
 
-enum Outcome<T> {
+/// How a write went, in its transaction.
+pub(in crate::service) enum Outcome<T> {
+    /// It was done, by the change with this sequence.
     Done(T, i64),
     /// Nothing was changed because it is so already.
     Already(T),
@@ -85,7 +87,8 @@ async fn commit_put(mounted: &Arc<Mounted>, who: Who, put: Put) -> Result<Outcom
     .await
 }
 
-async fn put_in(
+/// The write itself, in its transaction.
+pub(in crate::service) async fn put_in(
     act: &mut Act<'_>,
     put: &Put,
     who: &Who,

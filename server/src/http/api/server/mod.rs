@@ -1,6 +1,7 @@
 //! What this server is and what it takes.
 
 use axum::extract::State;
+use holdfast_protocol::batch;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -44,6 +45,12 @@ pub struct Limits {
     pub manifest_entries: u64,
     /// Largest file in bytes; null: as large as the disk.
     pub upload_size: Option<u64>,
+    /// Most acts of one batch, and most contents that are asked for at once.
+    pub batch_acts: u64,
+    /// Largest content in a batch in bytes.
+    pub batch_content: u64,
+    /// Largest batch in bytes.
+    pub batch_body: u64,
 }
 
 /// What clients may count on. Only grows.
@@ -59,6 +66,10 @@ const FEATURES: &[&str] = &[
     "trash",
     "webdav",
     "connect",
+    "feed",
+    "event-stream",
+    "batch",
+    "contents",
 ];
 
 /// Tells the name, version, limits and features of this server.
@@ -75,6 +86,9 @@ pub async fn about(State(app): State<App>, _: Caller) -> Json<About> {
             manifest_body: limits.manifest_body,
             manifest_entries: limits.manifest_entries,
             upload_size: limits.upload_size,
+            batch_acts: batch::MOST_RECORDS as u64,
+            batch_content: batch::MOST_EACH,
+            batch_body: batch::MOST_BYTES,
         },
         features: FEATURES,
     })
