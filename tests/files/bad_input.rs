@@ -220,7 +220,7 @@ both_engines! {
     async fn methods_that_are_not_there_are_405(server: Server) {
         let home = filled(&server).await;
         let before = home.before().await;
-        for (method, address) in [(Method::POST, file("/a.txt")), (Method::PATCH, file("/a.txt")),
+        for (method, address) in [(Method::POST, file("/a.txt")), (Method::PATCH, "/api/drives/home/tree/a.txt".to_owned()),
             (Method::PUT, "/api/drives/home/tree/a.txt".to_owned()),
             (Method::DELETE, "/api/drives/home/trash".to_owned()), (Method::GET, "/api/drives/home/moves".to_owned())] {
             home.client.send(home.client.request(method, &address)).await.expect_problem(405);

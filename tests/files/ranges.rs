@@ -77,7 +77,9 @@ both_engines! {
                 let put = home.client.request(Method::PUT, path).header(name, value).body("xx");
                 assert_eq!(home.client.send(put).await.status, 400, "{path} {name}");
                 let patch = home.client.request(Method::PATCH, path).header(name, value).body("xx");
-                assert_eq!(home.client.send(patch).await.status, 405, "{path} {name}");
+                // A file is patched by a delta alone, and over the network drive not at all.
+                let refused = if path == rest { 415 } else { 405 };
+                assert_eq!(home.client.send(patch).await.status, refused, "{path} {name}");
             }
         }
         assert_eq!(home.client.get(&rest).await.text(), "0123456789");

@@ -114,7 +114,10 @@ async fn folder_there(mounted: &Arc<Mounted>, op: OpRow) -> Result<()> {
     let (path, _) = crate::catalog::tree::path_of(&lineage);
     let folder = match known {
         Some(folder) => folder,
-        None => strange_folder(mounted, &lineage, slot).await?,
+        None => match strange_folder(mounted, &lineage, slot).await? {
+            Some(folder) => folder,
+            None => return Ok(()),
+        },
     };
     if scan::index_slot(mounted, folder, path, slot).await? {
         mounted.db().write(move |tx| Box::pin(ops::delete(tx, op.id))).await?;
@@ -122,27 +125,35 @@ async fn folder_there(mounted: &Arc<Mounted>, op: OpRow) -> Result<()> {
     Ok(())
 }
 
-/// A dead node for a folder of another program that a placement displaced.
-async fn strange_folder(mounted: &Arc<Mounted>, lineage: &[Node], slot: Uuid) -> Result<i64> {
+/// A dead node for a folder of another program that a placement displaced; `None` when the slot has to be looked at again: a
+/// folder that is being brought back lies there until that is placed, and is nobody else's.
+async fn strange_folder(mounted: &Arc<Mounted>, lineage: &[Node], slot: Uuid) -> Result<Option<i64>> {
     let (path, _) = crate::catalog::tree::path_of(lineage);
+    let Some(gate) = mounted.quiet().await else { return Ok(None) };
     let parent =
         lineage.iter().rev().nth(1).cloned().ok_or_else(|| Error::internal("a root was displaced"))?;
     let (store, place) = (Arc::clone(&mounted.store), Phys::slot(slot));
     let stat = tokio::task::spawn_blocking(move || store.lstat(&place)).await.map_err(Error::internal)?;
-    let stat =
-        stat.map_err(super::files::disk_error)?.ok_or_else(|| Error::internal("a slot that vanished"))?;
-    let (drive, actor) = (mounted.id, nobody(mounted));
-    mounted
+    let Some(stat) = stat.map_err(super::files::disk_error)? else { return Ok(None) };
+    let (drive, done, actor) = (mounted.id, gate.done(), nobody(mounted));
+    let made = mounted
         .db()
         .write(move |tx| {
             Box::pin(async move {
+                if ops::any_pending(tx, drive, done).await?
+                    || slots::folder_in(tx, drive, slot).await?.is_some()
+                {
+                    return Ok(None);
+                }
                 let mut act = Act::begin(tx, drive, actor, Right::Edit).await?;
                 let id = act.adopt_displaced_folder(&parent, &path, &stat, slot).await?;
                 act.finish().await?;
-                Ok(id)
+                Ok(Some(id))
             })
         })
-        .await
+        .await;
+    drop(gate);
+    made
 }
 
 /// A symbolic link, a pipe or a device lies there, which another program had put where a file was to be. It has no

@@ -5,10 +5,10 @@ use std::pin::pin;
 use super::*;
 use crate::catalog::changes::Actor;
 use crate::catalog::drives::{self as drive_rows, Right};
-use crate::catalog::findings;
 use crate::catalog::testing::both_engines;
+use crate::catalog::{feed, findings};
 use crate::service::act::Act;
-use crate::service::trash;
+use crate::service::{judge, trash};
 use crate::store::{Phys, TOGETHER, new_slot};
 
 impl House {
@@ -318,6 +318,31 @@ both_engines! {
         house.settled().await;
         assert_eq!(house.on_disk("a.txt").as_deref(), Some("two"));
         assert_eq!(house.history("a.txt").await, [Ok("two".to_owned()), Ok("one".to_owned())]);
+    }
+
+    async fn a_folder_that_is_being_brought_back_is_nobody_elses(db: Db) {
+        let house = House::new(db).await;
+        house.put("d/a.txt", "one").await.unwrap();
+        let node = house.node("d").await.unwrap();
+        house.delete("d").await;
+        let (mounted, who) = (house.mounted(), house.who.clone());
+        let mut gate = mounted.quiet().await.unwrap();
+        mounted.mark(&mut gate).await.unwrap();
+        // Committed, and not placed as long as the gate is held: the folder still lies in the slot of its deletion.
+        let restoring = trash::restore(&mounted, who, node.uuid, None);
+        let judging = async {
+            until("it is brought back", || async { house.node("d").await.is_some() }).await;
+            let waited = tokio::time::timeout(Duration::from_secs(1), judge::round(&mounted)).await;
+            assert!(waited.is_err(), "the slot was judged while the tree was somebody else's");
+            drop(gate);
+        };
+        let (restored, ()) = tokio::join!(restoring, judging);
+        restored.unwrap();
+        house.settled().await;
+        assert_eq!(house.on_disk("d/a.txt").as_deref(), Some("one"));
+        let drive = house.drive;
+        let told = house.db.read(move |tx| Box::pin(feed::after(tx, drive, 0, 100))).await.unwrap();
+        assert!(told.iter().all(|told| told.state == "live"), "{told:?}");
     }
 
     async fn a_path_longer_than_any_request_may_name_does_not_stop_the_drive(db: Db) {
