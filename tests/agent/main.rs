@@ -1,5 +1,5 @@
 //! The agent of `holdfast` against a real server: folders of several devices, kept in sync.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test says what it expects by failing")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects by failing")]
 
 mod following;
 mod laptop;

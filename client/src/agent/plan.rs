@@ -1,9 +1,9 @@
 //! From three trees to steps: a pure function, without files, clock or randomness.
 //!
 //! Everything that device or server hold is an *entity*: a node of the server's, with what stands for it in the folder, or
-//! something that only the folder has. [`matching`] finds what stands for which node; [`entities`] decides for each whether it
-//! stays and where it belongs, its name and its value apart; [`merged`] makes one tree of that, in which each name is taken
-//! once; [`order`] finds steps that make both sides that tree.
+//! something that only the folder has. `matching` finds what stands for which node; `entities` decides for each whether it
+//! stays and where it belongs, its name and its value apart; `merged` makes one tree of that, in which each name is taken
+//! once; `order` finds steps that make both sides that tree.
 
 mod entities;
 mod matching;

@@ -4,7 +4,7 @@
 //! newest head and of none in between (promise P7), and reads the activity log from the catalogue, where it stopped.
 //!
 //! A commit of this process wakes its followers at once. What another process committed (a command on the same catalogue,
-//! another server on the same Postgres) they see when they look by themselves, [`LOOK_EVERY`].
+//! another server on the same Postgres) they see when they look by themselves, every five seconds.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::PoisonError;
