@@ -6,12 +6,14 @@ use std::ops::Range;
 
 use crate::ContentHash;
 
-/// Media type of a delta, and its name in `A-IM` and `IM` (RFC 3229).
+/// Media type of a delta.
 pub const MEDIA_TYPE: &str = "application/x-holdfast-delta";
 /// Its name in `A-IM` and `IM` (RFC 3229).
 pub const CODING: &str = "holdfast-delta";
 /// Files of fewer bytes travel whole.
 pub const FROM: u64 = 1024 * 1024;
+/// And files of more: the chunks of both are held while they are compared, some 20 MB for each of them at this size.
+pub const UP_TO: u64 = 16 * 1024 * 1024 * 1024;
 
 const MAGIC: &[u8; 4] = b"HFD1";
 const HEAD: usize = 12;

@@ -76,7 +76,7 @@ impl Held {
 }
 
 /// How an opened content is made of another one of its drive; `None` where it is better sent whole: one of the two is
-/// small, another program is writing to it, or the base's bytes are not kept.
+/// small or very large, another program is writing to it, or the base's bytes are not kept.
 ///
 /// # Errors
 /// 503 when one of them cannot be read now.
@@ -85,22 +85,31 @@ pub async fn between(
     base: ContentHash,
     opened: &Arc<Opened>,
 ) -> Result<Option<Vec<Step>>> {
-    let Some(hash) = opened.hash.filter(|_| opened.size() >= delta::FROM) else { return Ok(None) };
+    let Some(hash) = opened.hash.filter(|_| is_worth_it(opened.size())) else { return Ok(None) };
     let drive = mounted.id;
     let holding = mounted
         .db()
         .glance(move |tx| Box::pin(async move { versions::holding(tx, drive, base, TRIES).await }))
         .await?;
     for version in holding {
-        let Ok(old) = content::open_version(mounted, &version).await else { continue };
-        if old.size() < delta::FROM {
+        // Before it is opened, for one that was not judged yet is hashed then.
+        if !is_worth_it(version.size.cast_unsigned()) {
             return Ok(None);
         }
+        let Ok(old) = content::open_version(mounted, &version).await else { continue };
         let (old, chunks) = (Arc::new(old), &mounted.recent.chunks);
         let (old, new) = tokio::try_join!(chunks.of(&old, base), chunks.of(opened, hash))?;
-        return Ok(Some(delta::steps(&old, &new)));
+        // Its tables take as much again as the chunks: not for more requests at once than are cut for.
+        let _turn = chunks.turns.acquire().await.map_err(Error::internal)?;
+        let compared = tokio::task::spawn_blocking(move || delta::steps(&old, &new)).await;
+        return Ok(Some(compared.map_err(Error::internal)?));
     }
     Ok(None)
+}
+
+/// Whether a content of so many bytes is sent as a difference.
+fn is_worth_it(size: u64) -> bool {
+    (delta::FROM..=delta::UP_TO).contains(&size)
 }
 
 /// A content that is put together of a file's current one and of what arrives.
