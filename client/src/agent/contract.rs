@@ -2,6 +2,7 @@
 
 use std::io::Read;
 
+use holdfast_protocol::delta::{self, Chunk};
 use holdfast_protocol::{ContentHash, DrivePath};
 
 use super::trees::{LocalTree, Look, NodeId, RemoteNode};
@@ -46,13 +47,56 @@ pub struct Put {
     pub mtime_ns: i64,
     /// What it may replace; `None`: only where no file is.
     pub expect: Option<ContentHash>,
+    /// How it is made of what it replaces, where that is worth it.
+    pub delta: Option<Vec<delta::Step>>,
 }
 
-/// What an act made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Written {
-    /// The node.
-    pub id: NodeId,
+/// An act on the server. Paths are from the drive's root.
+#[derive(Debug, Clone)]
+pub enum Act<O> {
+    /// Writes a file. A content that is there already succeeds; [`Trouble::Changed`] when another content is there than
+    /// expected, or what was read is not what the put says.
+    Put(Put, O),
+    /// Makes a folder; one that is there is fine. [`Trouble::Changed`] when a file is in the way or the folder above is not
+    /// there.
+    MakeFolder(DrivePath),
+    /// Moves a file or folder, replacing nothing. [`Trouble::Changed`] when something else is at `from`, or anything at `to`.
+    Rename {
+        /// From here.
+        from: DrivePath,
+        /// To here.
+        to: DrivePath,
+        /// A file's content.
+        expect: Option<ContentHash>,
+    },
+    /// Deletes a file that has this content; [`Trouble::Changed`] when it has not.
+    DeleteFile(DrivePath, ContentHash),
+    /// Deletes a folder in which nothing is; [`Trouble::Changed`] when something is in it.
+    DeleteFolder(DrivePath),
+}
+
+/// The node that an act was about, if the server names it.
+pub type Done = Option<NodeId>;
+
+/// A content that is wanted.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// Where it is, from the drive's root.
+    pub path: DrivePath,
+    /// Which it is.
+    pub hash: ContentHash,
+    /// Bytes.
+    pub size: u64,
+    /// A content that the device has, of which the new one may be made.
+    pub base: Option<ContentHash>,
+}
+
+/// A content as it arrives. Whoever reads checks the hash.
+pub enum Arriving {
+    /// All of its bytes.
+    Whole(Box<dyn Read + Send>),
+    /// A delta to the base that was named.
+    Delta(Box<dyn Read + Send>),
 }
 
 /// The server, as the engine sees it: a feed, and acts that name paths from the drive's root and carry a condition.
@@ -66,41 +110,20 @@ pub trait Remote {
     /// [`Trouble`].
     fn feed(&self, since: Option<&str>) -> Result<Feed, Trouble>;
 
-    /// Writes a file. A content that is there already succeeds.
-    ///
-    /// # Errors
-    /// [`Trouble::Changed`] when another content is there than expected, or what was read is not what the put says.
-    fn put(&self, put: &Put, content: Self::Outgoing) -> Result<Written, Trouble>;
+    /// Does acts of one kind, each for itself: what became of each, in their order. Contents may overtake each other; all else
+    /// is done in order.
+    fn act(&self, acts: Vec<Act<Self::Outgoing>>) -> Vec<Result<Done, Trouble>>;
 
-    /// Makes a folder; one that is there is fine.
+    /// Reads contents as they are now, and hands each over as it arrives, by its place in what was wanted; in any order. Goes on
+    /// as long as `take` does.
     ///
     /// # Errors
-    /// [`Trouble::Changed`] when a file is in the way or the folder above is not there.
-    fn make_folder(&self, path: &DrivePath) -> Result<Written, Trouble>;
-
-    /// Moves a file or folder, replacing nothing.
-    ///
-    /// # Errors
-    /// [`Trouble::Changed`] when something else is at `from`, or anything at `to`.
-    fn rename(&self, from: &DrivePath, to: &DrivePath, expect: Option<ContentHash>) -> Result<(), Trouble>;
-
-    /// Deletes a file that has this content.
-    ///
-    /// # Errors
-    /// [`Trouble::Changed`] when it has not.
-    fn delete_file(&self, path: &DrivePath, expect: ContentHash) -> Result<(), Trouble>;
-
-    /// Deletes a folder in which nothing is.
-    ///
-    /// # Errors
-    /// [`Trouble::Changed`] when something is in it.
-    fn delete_folder(&self, path: &DrivePath) -> Result<(), Trouble>;
-
-    /// Reads a file's content as it is now. Whoever reads checks the hash.
-    ///
-    /// # Errors
-    /// [`Trouble::Changed`] when the file is not there or has another content.
-    fn open(&self, path: &DrivePath, hash: ContentHash) -> Result<Box<dyn Read + Send>, Trouble>;
+    /// What `take` says, and [`Trouble::Side`] for all that was not handed over.
+    fn fetch(
+        &self,
+        wanted: &[Wanted],
+        take: &mut dyn FnMut(usize, Result<Arriving, Trouble>) -> Result<(), Trouble>,
+    ) -> Result<(), Trouble>;
 
     /// The contents that a node has had and whose bytes are kept.
     ///
@@ -119,10 +142,13 @@ pub struct Scan {
 }
 
 /// The device's folder, as the engine sees it. Paths are relative to its root, `/` between names. Nothing is replaced or
-/// removed that does not look as it was judged, and what is removed can be brought back for a while.
+/// removed that does not look as it was judged, and what is removed can be brought back for a while. What is changed lasts
+/// from the next [`Disk::flush`] on.
 pub trait Disk {
     /// A content as it is handed over to be sent.
     type Outgoing;
+    /// A content that has arrived and is not in its place; gone when it is dropped.
+    type Part;
 
     /// Walks the folder. `known` tells the content of what looks untouched; all else is hashed.
     ///
@@ -172,18 +198,36 @@ pub trait Disk {
     /// [`Trouble::Changed`] when it does not.
     fn open(&self, path: &str, judged: &Look) -> Result<Self::Outgoing, Trouble>;
 
-    /// Puts a content in place, in one step and durably, after checking its hash and that what it replaces still looks as it
-    /// was judged; `replaces: None`: nothing may be there.
+    /// Where a file that looks as judged may be cut into chunks.
     ///
     /// # Errors
-    /// [`Trouble::Changed`] when something else is there or the content is not what was said.
-    fn place(
+    /// [`Trouble::Changed`] when it does not.
+    fn chunks(&self, path: &str, judged: &Look) -> Result<Vec<Chunk>, Trouble>;
+
+    /// Takes a content in and checks its hash; `base` is what a delta is based on, and looks as judged.
+    ///
+    /// # Errors
+    /// [`Trouble::Changed`] when it is not what was said.
+    fn receive(
         &self,
         path: &str,
-        body: &mut dyn Read,
+        content: Arriving,
         what: &Incoming,
-        replaces: Option<&Look>,
-    ) -> Result<Look, Trouble>;
+        base: Option<&Look>,
+    ) -> Result<Self::Part, Trouble>;
+
+    /// Puts a content in place, in one step, after checking that what it replaces still looks as it was judged; `replaces: None`:
+    /// nothing may be there. Only after a flush, so that no power cut finds a name without its content.
+    ///
+    /// # Errors
+    /// [`Trouble::Changed`] when something else is there.
+    fn place(&self, path: &str, part: Self::Part, replaces: Option<&Look>) -> Result<Look, Trouble>;
+
+    /// Makes durable what was received and changed until now.
+    ///
+    /// # Errors
+    /// [`Trouble::Side`]; nothing of it counts then.
+    fn flush(&self) -> Result<(), Trouble>;
 }
 
 /// A content on its way in.

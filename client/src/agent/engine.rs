@@ -1,10 +1,12 @@
 //! The engine: pulls the feed, walks the folder, plans, does the steps, and begins anew until nothing is left to do.
 
-mod steps;
+mod groups;
+mod here;
+mod landing;
+mod there;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::atomic::Ordering;
 
 use holdfast_protocol::ContentHash;
 
@@ -12,11 +14,10 @@ use super::contract::{Disk, Remote, Scan, Trouble};
 use super::plan::{self, Plan, Settings, Step, Withheld};
 use super::store::{Memory, Note, Store};
 use super::trees::Look;
+use groups::Run;
 
 /// So often a sync looks anew; whoever goes on changing things meanwhile is met by the next sync.
 const ROUNDS: usize = 30;
-/// So often a step may find something else than it expected before it is left to the next sync.
-const TRIES: usize = 4;
 /// Contents of files that are not agreed on, kept so that they are not hashed in each round.
 const REMEMBERED: usize = 100_000;
 
@@ -31,6 +32,8 @@ pub struct Engine<R, D> {
     contents: RefCell<HashMap<Look, ContentHash>>,
     /// Looks that were so fresh when they were judged that a change since might not show in them.
     fresh: RefCell<HashSet<Look>>,
+    /// Contents that could not be put together from parts: they travel whole from now on.
+    whole: HashSet<ContentHash>,
 }
 
 /// What a sync did.
@@ -61,7 +64,15 @@ impl<R: Remote<Outgoing = D::Outgoing>, D: Disk> Engine<R, D> {
     /// When that cannot be read.
     pub fn new(remote: R, disk: D, store: Store) -> Result<Self, Trouble> {
         let memory = store.load()?;
-        Ok(Self { remote, disk, store, memory, contents: RefCell::default(), fresh: RefCell::default() })
+        Ok(Self {
+            remote,
+            disk,
+            store,
+            memory,
+            contents: RefCell::default(),
+            fresh: RefCell::default(),
+            whole: HashSet::new(),
+        })
     }
 
     /// The store, for whoever goes on with it.
@@ -116,7 +127,9 @@ impl<R: Remote<Outgoing = D::Outgoing>, D: Disk> Engine<R, D> {
             report.withheld.clone_from(&plan.withheld);
             let is_idle =
                 plan.steps.iter().all(|step| matches!(step, Step::Agree { .. } | Step::Forget { .. }));
-            self.carry_out(plan, settings, &mut tries, &mut report)?;
+            let ids = plan.ids.clone();
+            let (tries, report) = (&mut tries, &mut report);
+            self.carry_out(plan, &mut Run { settings, tries, report, ids, is_settled: false })?;
             if is_idle {
                 report.quiet = true;
                 if !self.memory.intents.is_empty() {
@@ -189,50 +202,16 @@ impl<R: Remote<Outgoing = D::Outgoing>, D: Disk> Engine<R, D> {
         }
     }
 
-    fn carry_out(
-        &mut self,
-        mut plan: Plan,
-        settings: &mut Settings,
-        tries: &mut BTreeMap<String, usize>,
-        report: &mut Report,
-    ) -> Result<(), Trouble> {
-        for step in std::mem::take(&mut plan.steps) {
-            if settings.stop.load(Ordering::Relaxed) {
-                return Err(Trouble::Side("stopped".to_owned()));
-            }
-            let is_content = matches!(step, Step::Download { .. } | Step::Upload { .. });
-            let key = step.key().to_owned();
-            let is_fatal = match self.step(step, &mut plan.ids, report) {
-                Ok(()) => false,
-                Err(Trouble::Side(why)) => return Err(Trouble::Side(why)),
-                Err(Trouble::Item(why)) => {
-                    report.failed.push((key.clone(), why));
-                    settings.stuck.insert(key);
-                    !is_content
-                }
-                Err(Trouble::Changed(why)) => {
-                    // What a history said may be out of date as well.
-                    settings.histories.clear();
-                    let tried = tries.entry(key.clone()).or_default();
-                    *tried += 1;
-                    if *tried >= TRIES {
-                        report.failed.push((key.clone(), why));
-                        settings.stuck.insert(key);
-                    }
-                    !is_content
-                }
-            };
-            if is_fatal {
-                // Later steps count on this one.
-                return Ok(());
-            }
-        }
-        Ok(())
-    }
-
     fn note(&mut self, notes: Vec<Note>) -> Result<(), Trouble> {
-        self.store.note(&notes)?;
-        self.memory.note(notes);
-        Ok(())
+        note(&mut self.store, &mut self.memory, notes)
     }
+}
+
+/// Stores notes, and then counts on them.
+fn note(store: &mut Store, memory: &mut Memory, notes: Vec<Note>) -> Result<(), Trouble> {
+    if !notes.is_empty() {
+        store.note(&notes)?;
+        memory.note(notes);
+    }
+    Ok(())
 }

@@ -9,17 +9,19 @@ mod entities;
 mod matching;
 mod merged;
 mod order;
+mod step;
 mod values;
 
 pub(super) use order::look_of;
+pub use step::{Entity, Receiving, Sending, Step};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use holdfast_protocol::{ContentHash, DrivePath, Kind};
+use holdfast_protocol::{ContentHash, Kind};
 
-use super::trees::{BaseRow, BaseTree, LocalTree, Look, NodeId, RemoteNode, RemoteTree, State};
+use super::trees::{BaseRow, BaseTree, LocalTree, NodeId, RemoteNode, RemoteTree, State};
 
 /// What was about to be sent when the last answer may have been lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,137 +76,6 @@ pub struct Settings {
     pub histories: BTreeMap<NodeId, BTreeSet<ContentHash>>,
     /// Set from elsewhere: no further step is begun.
     pub stop: Arc<AtomicBool>,
-}
-
-/// Index of an entity in a plan; its node's id is in [`Plan::ids`], once it has one.
-pub type Entity = usize;
-
-/// One thing to do. Local paths are relative to the root, remote ones begin at the drive's; both as they will be when all
-/// steps before were done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
-    /// Both hold this.
-    Agree {
-        /// What to note.
-        row: BaseRow,
-    },
-    /// Neither holds it.
-    Forget {
-        /// Which.
-        id: NodeId,
-    },
-    /// A folder to make here.
-    MakeLocal {
-        /// Where.
-        path: String,
-        /// What to note.
-        row: BaseRow,
-    },
-    /// A folder to make there.
-    MakeRemote {
-        /// Which.
-        entity: Entity,
-        /// Where here.
-        local: String,
-        /// Where there.
-        path: DrivePath,
-        /// The folder it is in.
-        parent: Entity,
-        /// Its name there.
-        name: String,
-        /// How it looks here.
-        look: Look,
-        /// A node that it was and is no more.
-        was: Option<NodeId>,
-    },
-    /// To rename here.
-    MoveLocal {
-        /// From here.
-        from: String,
-        /// To here.
-        to: String,
-        /// What was judged.
-        look: Look,
-        /// Whose row then has this folder and name, as the server has it.
-        agreed: Option<(NodeId, Entity, String)>,
-        /// It is no longer this node's: its row forgets how it looked, before anything is renamed.
-        leaves: Option<NodeId>,
-    },
-    /// To rename there.
-    MoveRemote {
-        /// Which.
-        id: NodeId,
-        /// Where it will be, from the root of what is synced.
-        below: String,
-        /// From here.
-        from: DrivePath,
-        /// To here.
-        to: DrivePath,
-        /// Its content.
-        expect: Option<ContentHash>,
-        /// The folder it will be in.
-        parent: Entity,
-        /// The name it will have; agreed on then.
-        name: String,
-    },
-    /// To remove here.
-    DeleteLocal {
-        /// Which.
-        id: NodeId,
-        /// Where.
-        path: String,
-        /// File or folder.
-        kind: Kind,
-        /// What was judged.
-        look: Look,
-    },
-    /// To delete there.
-    DeleteRemote {
-        /// Which.
-        id: NodeId,
-        /// Where, from the root of what is synced.
-        below: String,
-        /// Where.
-        path: DrivePath,
-        /// A file's content; `None` for a folder.
-        expect: Option<ContentHash>,
-    },
-    /// A content to get.
-    Download {
-        /// Where there.
-        from: DrivePath,
-        /// Where here.
-        path: String,
-        /// Bytes.
-        size: u64,
-        /// When it was last written, nanoseconds since 1970.
-        mtime_ns: i64,
-        /// What stands there and was judged.
-        replaces: Option<Look>,
-        /// What to note, its hash the content.
-        row: BaseRow,
-    },
-    /// A content to send.
-    Upload {
-        /// Which.
-        entity: Entity,
-        /// Where here.
-        local: String,
-        /// Where there.
-        path: DrivePath,
-        /// The folder it is in.
-        parent: Entity,
-        /// Its name there.
-        name: String,
-        /// The content.
-        hash: ContentHash,
-        /// What was judged.
-        look: Look,
-        /// What it replaces.
-        expect: Option<ContentHash>,
-        /// A node that it was and is no more.
-        was: Option<NodeId>,
-    },
 }
 
 /// Deletions that a person has to confirm first.

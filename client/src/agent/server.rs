@@ -1,19 +1,18 @@
 //! A real server, as the engine sees it: the REST client behind the contract.
 
-use std::io::{self, Read};
+mod acts;
+mod arriving;
+
+use std::io;
 use std::path::PathBuf;
 
-use bytes::{Buf as _, Bytes};
+use holdfast_protocol::ContentHash;
 use holdfast_protocol::feed::NodeState;
-use holdfast_protocol::{ContentHash, DrivePath};
 use tokio::runtime::Handle;
 
-use super::contract::{Feed, Put, Remote, Trouble, Written};
+use super::contract::{Act, Arriving, Done, Feed, Remote, Trouble, Wanted};
 use super::trees::{NodeId, RemoteNode, RemoteTree, State};
-use crate::api::{self, Api, ApiError, Condition, Content, Source, Transfer};
-
-/// So often a download goes on where it was cut.
-const RESUMES: u32 = 5;
+use crate::api::{self, Api, ApiError};
 
 /// A drive of a server. Blocks, on a thread that is not the runtime's own.
 #[derive(Debug, Clone)]
@@ -82,49 +81,22 @@ impl Remote for Drive {
         })
     }
 
-    fn put(&self, put: &Put, content: PathBuf) -> Result<Written, Trouble> {
-        let asked = api::Put {
-            drive: &self.drive,
-            path: &put.path,
-            condition: put.expect.map_or(Condition::New, Condition::Replaces),
-            mtime_ns: Some(put.mtime_ns),
-            parents: false,
-            hash: Some(put.hash),
-        };
-        let written = self.wait(self.api.put_file(&asked, &content, None))?;
-        Ok(Written { id: written.id })
+    fn act(&self, acts: Vec<Act<PathBuf>>) -> Vec<Result<Done, Trouble>> {
+        self.handle.block_on(acts::all(&self.api, &self.drive, acts))
     }
 
-    fn make_folder(&self, path: &DrivePath) -> Result<Written, Trouble> {
-        let made = self.wait(self.api.make_folder(&self.drive, path, false))?;
-        Ok(Written { id: made.id })
-    }
-
-    fn rename(&self, from: &DrivePath, to: &DrivePath, expect: Option<ContentHash>) -> Result<(), Trouble> {
-        let transfer = Transfer { from: from.clone(), to: to.clone(), expect, ..Transfer::default() };
-        self.wait(self.api.move_within(&self.drive, &transfer)).map(|_| ())
-    }
-
-    fn delete_file(&self, path: &DrivePath, expect: ContentHash) -> Result<(), Trouble> {
-        self.wait(self.api.delete(&self.drive, path, Some(&expect)))
-    }
-
-    fn delete_folder(&self, path: &DrivePath) -> Result<(), Trouble> {
-        self.wait(self.api.delete_empty_folder(&self.drive, path))
-    }
-
-    fn open(&self, path: &DrivePath, hash: ContentHash) -> Result<Box<dyn Read + Send>, Trouble> {
-        let mut body = Arriving {
-            server: self.clone(),
-            path: path.clone(),
-            hash,
-            content: None,
-            piece: Bytes::new(),
-            at: 0,
-            resumes: 0,
-        };
-        body.content = Some(self.wait(body.begin())?);
-        Ok(Box::new(body))
+    fn fetch(
+        &self,
+        wanted: &[Wanted],
+        take: &mut dyn FnMut(usize, Result<Arriving, Trouble>) -> Result<(), Trouble>,
+    ) -> Result<(), Trouble> {
+        let (small, large): (Vec<usize>, Vec<usize>) =
+            (0..wanted.len()).partition(|&index| wanted[index].size <= arriving::SMALL);
+        arriving::many(self, wanted, &small, take)?;
+        for index in large {
+            take(index, arriving::one(self, &wanted[index]))?;
+        }
+        Ok(())
     }
 
     fn history(&self, id: NodeId) -> Result<Vec<ContentHash>, Trouble> {
@@ -142,57 +114,5 @@ impl Remote for Drive {
                 None => return Ok(hashes),
             }
         }
-    }
-}
-
-/// A content as it arrives; goes on where it was cut.
-struct Arriving {
-    server: Drive,
-    path: DrivePath,
-    hash: ContentHash,
-    content: Option<Content>,
-    piece: Bytes,
-    at: u64,
-    resumes: u32,
-}
-
-impl Arriving {
-    async fn begin(&self) -> Result<Content, ApiError> {
-        let source = Source::File { drive: &self.server.drive, path: &self.path };
-        self.server.api.content(&source, self.at, Some(&self.hash)).await
-    }
-
-    async fn next(&mut self) -> Result<Option<Bytes>, ApiError> {
-        loop {
-            if self.content.is_none() {
-                self.content = Some(self.begin().await?);
-            }
-            let Some(content) = self.content.as_mut() else { return Ok(None) };
-            match content.next().await {
-                Err(error) if error.trouble() == api::Trouble::Unreachable && self.resumes < RESUMES => {
-                    self.resumes += 1;
-                    self.content = None;
-                }
-                other => return other,
-            }
-        }
-    }
-}
-
-impl Read for Arriving {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.piece.is_empty() {
-            let handle = self.server.handle.clone();
-            match handle.block_on(self.next()).map_err(io::Error::other)? {
-                Some(piece) => {
-                    self.at += piece.len() as u64;
-                    self.piece = piece;
-                }
-                None => return Ok(0),
-            }
-        }
-        let n = buffer.len().min(self.piece.len());
-        self.piece.copy_to_slice(&mut buffer[..n]);
-        Ok(n)
     }
 }

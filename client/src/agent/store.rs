@@ -7,6 +7,8 @@ mod rows;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use holdfast_protocol::ContentHash;
+use holdfast_protocol::delta::Chunk;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::contract::{Feed, Trouble};
@@ -29,6 +31,7 @@ CREATE TABLE IF NOT EXISTS base (
 CREATE TABLE IF NOT EXISTS intents (
     n INTEGER PRIMARY KEY, id BLOB, parent BLOB NOT NULL, name TEXT NOT NULL, hash BLOB
 ) STRICT;
+CREATE TABLE IF NOT EXISTS chunks (id BLOB PRIMARY KEY, hash BLOB NOT NULL, list BLOB NOT NULL) STRICT;
 ";
 
 /// The agent's file.
@@ -84,6 +87,15 @@ pub enum Note {
         id: NodeId,
         /// `None`: to be known by its name alone.
         look: Option<Look>,
+    },
+    /// Where a row's content may be cut.
+    Chunks {
+        /// Whose.
+        id: NodeId,
+        /// The content.
+        hash: ContentHash,
+        /// All of its chunks, in order.
+        chunks: Vec<Chunk>,
     },
     /// About to be sent.
     Intent(Intent),
@@ -205,6 +217,17 @@ impl Store {
         Ok(memory)
     }
 
+    /// The chunks of a content that a node was agreed to have, as far as they were noted.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn chunks(&self, id: NodeId, hash: ContentHash) -> Result<Option<Vec<Chunk>>, Trouble> {
+        let mut asked = self.db.prepare_cached("SELECT list FROM chunks WHERE id = ?1 AND hash = ?2")?;
+        let list: Option<Vec<u8>> =
+            asked.query_row(params![id, hash.as_bytes()], |row| row.get(0)).optional()?;
+        Ok(list.as_deref().map(rows::chunks))
+    }
+
     /// Stores a page of the feed with its token, in one transaction.
     ///
     /// # Errors
@@ -238,6 +261,7 @@ impl Store {
                 Note::Agreed(row) => rows::put_base(&mut *tx.prepare_cached(rows::PUT_BASE)?, row)?,
                 Note::Gone(id) => {
                     tx.prepare_cached("DELETE FROM base WHERE id = ?1")?.execute([id])?;
+                    tx.prepare_cached("DELETE FROM chunks WHERE id = ?1")?.execute([id])?;
                 }
                 Note::Place { id, parent, name, by_us } => {
                     let mut set = tx.prepare_cached(
@@ -247,6 +271,7 @@ impl Store {
                     set.execute(params![id, parent, name, by_us])?;
                 }
                 Note::Looks { id, look } => rows::put_look(&tx, *id, look.as_ref())?,
+                Note::Chunks { id, hash, chunks } => rows::put_chunks(&tx, *id, *hash, chunks)?,
                 Note::Intent(intent) => rows::put_intent(&tx, intent)?,
                 Note::Quiet => {
                     tx.execute("DELETE FROM intents", [])?;
@@ -286,6 +311,8 @@ impl Memory {
                         row.look = look;
                     }
                 }
+                // Asked for one by one; they are too many to be held.
+                Note::Chunks { .. } => {}
                 Note::Intent(intent) => self.intents.push(intent),
                 Note::Quiet => self.intents.clear(),
             }

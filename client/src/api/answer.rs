@@ -80,6 +80,15 @@ pub(super) async fn json<T: DeserializeOwned>(
         .map_err(|error| ApiError::nonsense(format!("not what was asked for: {error}")))
 }
 
+/// All of a body, as far as any answer may go.
+pub(super) async fn whole_of(
+    response: Response,
+    address: &Address,
+    stall: Duration,
+) -> Result<Vec<u8>, ApiError> {
+    whole(response, LARGEST, address, stall).await
+}
+
 async fn whole(
     mut response: Response,
     most: usize,

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use holdfast_protocol::{ContentHash, DrivePath};
+use holdfast_protocol::{ContentHash, DrivePath, delta};
 use reqwest::header::{
-    ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderName, IF_MATCH, RANGE,
+    ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderName, IF_MATCH, IF_NONE_MATCH,
+    RANGE,
 };
 use reqwest::{Response, StatusCode};
 use sha2::{Digest as _, Sha256};
@@ -134,6 +135,27 @@ impl Api {
         self.content_with(source, from, expect.map(tag)).await
     }
 
+    /// Opens a file's content, which has to be `hash`; told as a delta to `base` if the server finds that worth it.
+    ///
+    /// # Errors
+    /// 404, 412 when it is another than the expected one, and the server's.
+    pub async fn content_from(
+        &self,
+        source: &Source<'_>,
+        hash: &ContentHash,
+        base: &ContentHash,
+    ) -> Result<(Content, bool), ApiError> {
+        let ask = Ask::get(self.url_of(source))
+            .header(ACCEPT_ENCODING, "identity")?
+            .header(IF_MATCH, &tag(hash))?
+            .header(IF_NONE_MATCH, &tag(base))?
+            .header(HeaderName::from_static("a-im"), delta::CODING)?;
+        let response = self.ask(ask).await?;
+        let is_delta = response.status() == StatusCode::IM_USED;
+        let size = number(response.headers(), CONTENT_LENGTH);
+        Ok((self.opened(response, 0, size), is_delta))
+    }
+
     async fn content_with(
         &self,
         source: &Source<'_>,
@@ -149,19 +171,23 @@ impl Api {
             ask = ask.header(IF_MATCH, expect)?;
         }
         let response = self.ask(ask).await?;
-        let headers = response.headers();
         let size = match (from, response.status()) {
-            (0, StatusCode::OK) => number(headers, CONTENT_LENGTH),
-            (_, StatusCode::PARTIAL_CONTENT) if from > 0 => Some(continued(headers, from)?),
+            (0, StatusCode::OK) => number(response.headers(), CONTENT_LENGTH),
+            (_, StatusCode::PARTIAL_CONTENT) if from > 0 => Some(continued(response.headers(), from)?),
             (_, status) => {
                 return Err(ApiError::nonsense(format!("{status} for a content from byte {from}")));
             }
         };
+        Ok(self.opened(response, from, size))
+    }
+
+    fn opened(&self, response: Response, from: u64, size: Option<u64>) -> Content {
+        let headers = response.headers();
         let etag = headers.get(ETAG).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let hash = etag.as_deref().and_then(|etag| etag.trim_matches('"').parse().ok());
         let mtime_ns = number(headers, HeaderName::from_static("holdfast-mtime-ns"));
         let (address, patience) = (self.address.clone(), self.patience);
-        Ok(Content { response, address, patience, at: from, size, hash, etag, mtime_ns })
+        Content { response, address, patience, at: from, size, hash, etag, mtime_ns }
     }
 
     /// Writes a content to `into`, going on where it stopped when the connection breaks off, and compares its hash at the

@@ -7,8 +7,10 @@
 mod account;
 mod address;
 mod answer;
+mod batch;
 mod conflicts;
 mod content;
+mod delta;
 mod devices;
 mod error;
 mod feed;
@@ -23,6 +25,7 @@ pub mod types;
 mod upload;
 
 pub use address::{Address, AddressError};
+pub use batch::{ActWith, Contents};
 pub use conflicts::{ConflictState, Way};
 pub use content::{Content, Fetched, Source};
 pub use error::{ApiError, Problem, Trouble};

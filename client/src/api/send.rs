@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bytes::Bytes;
+use holdfast_protocol::delta::MEDIA_TYPE;
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Body, Method, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
+use super::delta::OutgoingDelta;
 use super::error::ApiError;
 use super::retry::Repeat;
 use super::upload::Outgoing;
@@ -26,8 +29,20 @@ pub(super) struct Ask {
 
 enum Payload {
     Nothing,
-    Json(Vec<u8>),
+    Bytes(&'static str, Bytes),
     Content(Outgoing),
+    Delta(OutgoingDelta),
+}
+
+impl Payload {
+    /// Bytes that are read while they are sent.
+    fn size(&self) -> u64 {
+        match self {
+            Self::Nothing | Self::Bytes(..) => 0,
+            Self::Content(content) => content.size(),
+            Self::Delta(delta) => delta.size(),
+        }
+    }
 }
 
 impl Ask {
@@ -72,10 +87,19 @@ impl Ask {
         Ok(self)
     }
 
-    pub(super) fn json(mut self, body: &impl Serialize) -> Result<Self, ApiError> {
+    pub(super) fn json(self, body: &impl Serialize) -> Result<Self, ApiError> {
         let body = serde_json::to_vec(body).map_err(|error| ApiError::nonsense(error.to_string()))?;
-        self.body = Payload::Json(body);
-        Ok(self)
+        Ok(self.bytes("application/json", Bytes::from(body)))
+    }
+
+    pub(super) fn bytes(mut self, kind: &'static str, body: Bytes) -> Self {
+        self.body = Payload::Bytes(kind, body);
+        self
+    }
+
+    pub(super) fn delta(mut self, delta: OutgoingDelta) -> Self {
+        self.body = Payload::Delta(delta);
+        self
     }
 
     pub(super) fn content(mut self, content: Outgoing) -> Self {
@@ -150,8 +174,15 @@ impl Api {
         let moved = Arc::new(AtomicU64::new(0));
         match &ask.body {
             Payload::Nothing => {}
-            Payload::Json(bytes) => {
-                request = request.header(CONTENT_TYPE, "application/json").body(bytes.clone());
+            Payload::Bytes(kind, bytes) => {
+                request = request.header(CONTENT_TYPE, *kind).body(bytes.clone());
+            }
+            Payload::Delta(delta) => {
+                let stream = delta.open(Arc::clone(&moved)).await?;
+                request = request
+                    .header(CONTENT_TYPE, MEDIA_TYPE)
+                    .header(CONTENT_LENGTH, delta.size())
+                    .body(Body::wrap_stream(stream));
             }
             Payload::Content(content) => {
                 let stream = content.open(Arc::clone(&moved)).await?;
@@ -161,8 +192,7 @@ impl Api {
                     .body(Body::wrap_stream(stream));
             }
         }
-        let size = if let Payload::Content(content) = &ask.body { content.size() } else { 0 };
-        let sent = self.unless_silent(request.send(), &moved, size).await;
+        let sent = self.unless_silent(request.send(), &moved, ask.body.size()).await;
         let response = match sent {
             Some(Ok(response)) => response,
             Some(Err(error)) => {

@@ -23,9 +23,9 @@ use super::types::{StoredConflict, Written};
 use super::{Api, Progress, tag};
 
 /// How much is read and sent at once.
-const PIECE: usize = 128 * 1024;
-const MTIME_NS: HeaderName = HeaderName::from_static("holdfast-mtime-ns");
-const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
+pub(super) const PIECE: usize = 128 * 1024;
+pub(super) const MTIME_NS: HeaderName = HeaderName::from_static("holdfast-mtime-ns");
+pub(super) const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
 
 /// What an upload may replace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,7 +107,7 @@ impl Api {
 }
 
 /// A digest that does not fit says that the file is not what was hashed just before.
-fn changed(error: ApiError, local: &Path) -> ApiError {
+pub(super) fn changed(error: ApiError, local: &Path) -> ApiError {
     match error.problem().map(super::Problem::name) {
         Some("other-digest" | "other-length") => ApiError::Changed { path: local.to_owned() },
         _ => error,
@@ -115,7 +115,7 @@ fn changed(error: ApiError, local: &Path) -> ApiError {
 }
 
 /// `Repr-Digest` of RFC 9530.
-fn digest(hash: &ContentHash) -> String {
+pub(super) fn digest(hash: &ContentHash) -> String {
     format!("sha-256=:{}:", STANDARD.encode(hash.as_bytes()))
 }
 

@@ -2,12 +2,12 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::io::Read;
 use std::rc::Rc;
 
 use holdfast_client::agent::trees::{LocalTree, Look, NodeId, What};
-use holdfast_client::agent::{Disk, Feed, Incoming, Put, Remote, Scan, Trouble, Written};
-use holdfast_protocol::{ContentHash, DrivePath};
+use holdfast_client::agent::{Act, Arriving, Disk, Done, Feed, Incoming, Put, Remote, Scan, Trouble, Wanted};
+use holdfast_protocol::ContentHash;
+use holdfast_protocol::delta::Chunk;
 
 use crate::disk::{Body, SimDisk};
 use crate::edits;
@@ -101,7 +101,7 @@ pub struct SimRemote {
 }
 
 impl SimRemote {
-    fn act<T: std::fmt::Debug>(
+    fn act_once<T: std::fmt::Debug>(
         &self,
         what: impl Fn() -> String,
         act: impl Fn(&mut Server) -> Result<T, Trouble>,
@@ -120,6 +120,64 @@ impl SimRemote {
     }
 }
 
+impl SimRemote {
+    fn one(&self, act: Act<Vec<u8>>) -> Result<Done, Trouble> {
+        match act {
+            Act::Put(put, bytes) => self.put(&put, bytes).map(Some),
+            Act::MakeFolder(path) => {
+                self.act_once(|| format!("make {path}"), |server| server.make_folder(path.as_str())).map(Some)
+            }
+            Act::Rename { from, to, expect } => self
+                .act_once(
+                    || format!("move {from} {to}"),
+                    |server| server.rename(from.as_str(), to.as_str(), expect),
+                )
+                .map(|()| None),
+            Act::DeleteFile(path, expect) => self
+                .act_once(|| format!("delete {path}"), |server| server.delete(path.as_str(), Some(expect)))
+                .map(|()| None),
+            Act::DeleteFolder(path) => self
+                .act_once(
+                    || format!("delete folder {path}"),
+                    |server| server.delete_empty_folder(path.as_str()),
+                )
+                .map(|()| None),
+        }
+    }
+
+    fn put(&self, put: &Put, bytes: Vec<u8>) -> Result<NodeId, Trouble> {
+        if hash_of(&bytes) != put.hash {
+            return Err(Trouble::Changed("the content is not what was said".to_owned()));
+        }
+        {
+            let mut world = self.world.borrow_mut();
+            if world.is_twice() {
+                world.late.push((put.clone(), bytes.clone()));
+            }
+        }
+        self.act_once(
+            || format!("put {} {:?} over {:?}", put.path, String::from_utf8_lossy(&bytes), put.expect),
+            |server| server.put(put.path.as_str(), &bytes, put.mtime_ns, Some(put.expect)),
+        )
+    }
+
+    fn content(&self, wanted: &Wanted) -> Result<Arriving, Trouble> {
+        let mut world = self.world.borrow_mut();
+        world.around(self.device, true)?;
+        let server = &world.server;
+        let node = server.find(wanted.path.as_str()).and_then(|id| server.get(id));
+        let there = node.and_then(|node| node.hash);
+        let bytes = there.and_then(|there| world.server.content(&there)).cloned();
+        match bytes {
+            // The answer has whatever is there; the device checks it.
+            Some(bytes) if there == Some(wanted.hash) || world.rng.once_in(2) => {
+                Ok(Arriving::Whole(Box::new(std::io::Cursor::new(bytes))))
+            }
+            _ => Err(Trouble::Changed("it is not there".to_owned())),
+        }
+    }
+}
+
 impl Remote for SimRemote {
     type Outgoing = Vec<u8>;
 
@@ -130,53 +188,43 @@ impl Remote for SimRemote {
         Ok(world.server.feed(since, limit))
     }
 
-    fn put(&self, put: &Put, bytes: Vec<u8>) -> Result<Written, Trouble> {
-        if hash_of(&bytes) != put.hash {
-            return Err(Trouble::Changed("the content is not what was said".to_owned()));
-        }
-        {
+    fn act(&self, acts: Vec<Act<Vec<u8>>>) -> Vec<Result<Done, Trouble>> {
+        // What goes in one request is done as a whole or not at all; when a request breaks off, nobody hears of the others.
+        let mut became: Vec<Result<Done, Trouble>> =
+            acts.iter().map(|_| Err(Trouble::Side("no answer".to_owned()))).collect();
+        let mut acts: Vec<(usize, Act<Vec<u8>>)> = acts.into_iter().enumerate().collect();
+        if acts.iter().all(|(_, act)| matches!(act, Act::Put(..))) {
             let mut world = self.world.borrow_mut();
-            if world.is_twice() {
-                world.late.push((put.clone(), bytes.clone()));
+            for end in (1..acts.len()).rev() {
+                let other = world.rng.below(end + 1);
+                acts.swap(end, other);
             }
         }
-        self.act(
-            || format!("put {} {:?} over {:?}", put.path, String::from_utf8_lossy(&bytes), put.expect),
-            |server| server.put(put.path.as_str(), &bytes, put.mtime_ns, Some(put.expect)),
-        )
-        .map(|id| Written { id })
-    }
-
-    fn make_folder(&self, path: &DrivePath) -> Result<Written, Trouble> {
-        let id = self.act(|| format!("make {path}"), |server| server.make_folder(path.as_str()))?;
-        Ok(Written { id })
-    }
-
-    fn rename(&self, from: &DrivePath, to: &DrivePath, expect: Option<ContentHash>) -> Result<(), Trouble> {
-        self.act(|| format!("move {from} {to}"), |server| server.rename(from.as_str(), to.as_str(), expect))
-    }
-
-    fn delete_file(&self, path: &DrivePath, expect: ContentHash) -> Result<(), Trouble> {
-        self.act(|| format!("delete {path}"), |server| server.delete(path.as_str(), Some(expect)))
-    }
-
-    fn delete_folder(&self, path: &DrivePath) -> Result<(), Trouble> {
-        self.act(|| format!("delete folder {path}"), |server| server.delete_empty_folder(path.as_str()))
-    }
-
-    fn open(&self, path: &DrivePath, hash: ContentHash) -> Result<Box<dyn Read + Send>, Trouble> {
-        let mut world = self.world.borrow_mut();
-        world.around(self.device, true)?;
-        let there =
-            world.server.find(path.as_str()).and_then(|id| world.server.get(id)).and_then(|node| node.hash);
-        let bytes = there.and_then(|there| world.server.content(&there)).cloned();
-        match bytes {
-            // The answer has whatever is there; the device checks it.
-            Some(bytes) if there == Some(hash) || world.rng.once_in(2) => {
-                Ok(Box::new(std::io::Cursor::new(bytes)))
+        for (index, act) in acts {
+            became[index] = self.one(act);
+            if matches!(became[index], Err(Trouble::Side(_))) {
+                if self.world.borrow_mut().rng.once_in(2) {
+                    became.fill_with(|| Err(Trouble::Side("no answer".to_owned())));
+                }
+                break;
             }
-            _ => Err(Trouble::Changed("it is not there".to_owned())),
         }
+        became
+    }
+
+    fn fetch(
+        &self,
+        wanted: &[Wanted],
+        take: &mut dyn FnMut(usize, Result<Arriving, Trouble>) -> Result<(), Trouble>,
+    ) -> Result<(), Trouble> {
+        for (index, wanted) in wanted.iter().enumerate() {
+            let arriving = self.content(wanted);
+            if let Err(Trouble::Side(_)) = &arriving {
+                return arriving.map(|_| ());
+            }
+            take(index, arriving)?;
+        }
+        Ok(())
     }
 
     fn history(&self, id: NodeId) -> Result<Vec<ContentHash>, Trouble> {
@@ -196,11 +244,9 @@ fn changed<T>(why: &str) -> Result<T, Trouble> {
     Err(Trouble::Changed(why.to_owned()))
 }
 
-/// Whether something looks as it was judged.
+/// Whether something looks as it was judged; without a time of change, all else decides.
 fn is_as_judged(look: &Look, judged: &Look) -> bool {
-    look == &Look { ctime_ns: if judged.ctime_ns == 0 { 0 } else { look.ctime_ns }, ..*judged }
-        || look == judged
-        || (judged.ctime_ns == 0 && Look { ctime_ns: 0, ..*look } == *judged)
+    Look { ctime_ns: if judged.ctime_ns == 0 { 0 } else { look.ctime_ns }, ..*look } == *judged
 }
 
 impl SimHands {
@@ -222,6 +268,7 @@ impl SimHands {
 
 impl Disk for SimHands {
     type Outgoing = Vec<u8>;
+    type Part = (Vec<u8>, i64);
 
     fn scan(&self, known: &dyn Fn(&Look) -> Option<ContentHash>) -> Result<Scan, Trouble> {
         let mut world = self.world.borrow_mut();
@@ -350,22 +397,47 @@ impl Disk for SimHands {
         )
     }
 
+    fn chunks(&self, _: &str, _: &Look) -> Result<Vec<Chunk>, Trouble> {
+        Err(Trouble::Item("no file is that large".to_owned()))
+    }
+
+    fn receive(
+        &self,
+        path: &str,
+        content: Arriving,
+        what: &Incoming,
+        _: Option<&Look>,
+    ) -> Result<Self::Part, Trouble> {
+        let Arriving::Whole(mut content) = content else {
+            return Err(Trouble::Item("nothing was asked for in parts".to_owned()));
+        };
+        let mut bytes = Vec::new();
+        content.read_to_end(&mut bytes).map_err(|error| Trouble::Item(error.to_string()))?;
+        self.act(
+            || format!("receives {path}"),
+            |_| {
+                if hash_of(&bytes) != what.hash {
+                    return changed("the content is not what was said");
+                }
+                Ok((bytes.clone(), what.mtime_ns))
+            },
+        )
+    }
+
+    fn flush(&self) -> Result<(), Trouble> {
+        self.world.borrow_mut().around(self.device, false)
+    }
+
     fn place(
         &self,
         path: &str,
-        body: &mut dyn Read,
-        what: &Incoming,
+        (bytes, mtime_ns): Self::Part,
         replaces: Option<&Look>,
     ) -> Result<Look, Trouble> {
-        let mut bytes = Vec::new();
-        body.read_to_end(&mut bytes).map_err(|error| Trouble::Item(error.to_string()))?;
         let device = self.device;
         self.act(
             || format!("places {path} here, {:?}", String::from_utf8_lossy(&bytes)),
             |world| {
-                if hash_of(&bytes) != what.hash {
-                    return changed("the content is not what was said");
-                }
                 let disk = &mut world.disks[device];
                 match (disk.find(path), replaces) {
                     (None, None) => {}
@@ -380,7 +452,7 @@ impl Disk for SimHands {
                     _ => return changed("something else is there"),
                 }
                 let disk = &mut world.disks[device];
-                match disk.make(path, Body::File(bytes.clone()), what.mtime_ns) {
+                match disk.make(path, Body::File(bytes.clone()), mtime_ns) {
                     Some(ino) => Ok(disk.look(ino)),
                     None => changed("cannot be placed"),
                 }

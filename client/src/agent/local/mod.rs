@@ -5,6 +5,7 @@
 //! so that putting in place is one rename.
 
 mod hands;
+mod incoming;
 mod root;
 mod scan;
 

@@ -1,5 +1,6 @@
 //! The root: that it is the folder it was, and nobody else's.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::fd::{AsFd, OwnedFd};
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::incoming::Unsynced;
 use crate::agent::OWN;
 use crate::agent::contract::Trouble;
 
@@ -82,6 +84,7 @@ pub struct LocalFolder {
     dev: u64,
     ino: u64,
     pair: Uuid,
+    pub(super) unsynced: RefCell<Unsynced>,
     _lock: File,
 }
 
@@ -161,6 +164,7 @@ impl LocalFolder {
             dev: stat.dev,
             ino: stat.ident.ino,
             pair,
+            unsynced: RefCell::default(),
             _lock: File::from(lock),
         };
         folder.tidy().map_err(failed)?;

@@ -5,11 +5,11 @@
 
 mod sides;
 
-use holdfast_protocol::{DrivePath, Kind};
+use holdfast_protocol::{ContentHash, DrivePath, Kind};
 
 use super::entities::{All, Thing};
 use super::values::{self, Value};
-use super::{Entity, Plan, Step, View};
+use super::{Entity, Plan, Receiving, Sending, Step, View};
 use crate::agent::trees::{BaseRow, Look, RemoteNode, What};
 use sides::Virtual;
 
@@ -324,6 +324,14 @@ impl Ordering<'_, '_> {
         Some(if self.moved[entity] { Look { ctime_ns: 0, ..look } } else { look })
     }
 
+    /// What the device has of it.
+    fn content(&self, thing: &Thing<'_>) -> Option<ContentHash> {
+        match self.view.local.get(thing.local?).what {
+            What::File(hash) => hash,
+            _ => None,
+        }
+    }
+
     fn download(&mut self, entity: Entity, node: &RemoteNode) {
         let thing = &self.all.list[entity];
         if self.moved[entity] && thing.local.is_some() {
@@ -344,7 +352,9 @@ impl Ordering<'_, '_> {
         let replaces = self.look(entity, thing);
         let Some(from) = self.drive_path(&from) else { return };
         let (size, mtime_ns, row) = (node.size, node.mtime_ns, row_of(node, None));
-        self.plan.steps.push(Step::Download { from, path, size, mtime_ns, replaces, row });
+        let base = self.content(thing);
+        let receiving = Receiving { from, path, size, mtime_ns, replaces, base, row };
+        self.plan.steps.push(Step::Download(receiving));
     }
 
     fn upload(&mut self, entity: Entity) {
@@ -360,13 +370,10 @@ impl Ordering<'_, '_> {
         if self.is_stuck(&local) {
             return;
         }
-        let hash = thing.local.and_then(|index| match self.view.local.get(index).what {
-            What::File(hash) => hash,
-            _ => None,
-        });
-        let (Some(hash), Some(look)) = (hash, self.look(entity, thing)) else { return };
+        let (Some(hash), Some(look)) = (self.content(thing), self.look(entity, thing)) else { return };
         let (expect, was) = (thing.remote.and_then(|node| node.hash), thing.was);
         let Some(path) = self.drive_path(&path) else { return };
-        self.plan.steps.push(Step::Upload { entity, local, path, parent, name, hash, look, expect, was });
+        let sending = Sending { entity, local, path, parent, name, hash, look, expect, was };
+        self.plan.steps.push(Step::Upload(sending));
     }
 }

@@ -1,5 +1,6 @@
 //! Rows as SQLite has them.
 
+use holdfast_protocol::delta::Chunk;
 use holdfast_protocol::{ContentHash, Kind};
 use rusqlite::types::Type;
 use rusqlite::{Error, Result, Row, Statement, Transaction, params};
@@ -156,4 +157,28 @@ pub fn put_intent(tx: &Transaction<'_>, intent: &Intent) -> Result<()> {
     let mut put =
         tx.prepare_cached("INSERT INTO intents (id, parent, name, hash) VALUES (?1, ?2, ?3, ?4)")?;
     put.execute(params![id, parent, name, bytes(hash)]).map(|_| ())
+}
+
+/// Bytes of a chunk as it is kept: its hash, and its length, little-endian.
+const CHUNK: usize = 36;
+
+pub fn put_chunks(tx: &Transaction<'_>, id: NodeId, hash: ContentHash, chunks: &[Chunk]) -> Result<()> {
+    let mut list = Vec::with_capacity(chunks.len() * CHUNK);
+    for chunk in chunks {
+        list.extend_from_slice(chunk.hash.as_bytes());
+        list.extend_from_slice(&chunk.length.to_le_bytes());
+    }
+    let mut put = tx.prepare_cached("INSERT OR REPLACE INTO chunks (id, hash, list) VALUES (?1, ?2, ?3)")?;
+    put.execute(params![id, hash.as_bytes(), list]).map(|_| ())
+}
+
+pub fn chunks(list: &[u8]) -> Vec<Chunk> {
+    let (chunks, _) = list.as_chunks::<CHUNK>();
+    let of = |bytes: &[u8; CHUNK]| {
+        let (mut hash, mut length) = ([0; 32], [0; 4]);
+        hash.copy_from_slice(&bytes[..32]);
+        length.copy_from_slice(&bytes[32..]);
+        Chunk { hash: ContentHash::from_bytes(hash), length: u32::from_le_bytes(length) }
+    };
+    chunks.iter().map(of).collect()
 }

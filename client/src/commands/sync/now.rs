@@ -107,7 +107,7 @@ fn what(step: &Step) -> Option<&'static str> {
         Step::MoveRemote { .. } => Some("move there"),
         Step::DeleteLocal { .. } => Some("remove here"),
         Step::DeleteRemote { .. } => Some("remove there"),
-        Step::Download { .. } => Some("receive"),
-        Step::Upload { .. } => Some("send"),
+        Step::Download(_) => Some("receive"),
+        Step::Upload(_) => Some("send"),
     }
 }
