@@ -39,9 +39,12 @@ pub struct Laptop {
 impl Laptop {
     /// Logged in, its folder added and not synced yet.
     pub fn new(server: &Server, name: &str) -> Self {
+        Self::logged_in_at(server.url(), server, name)
+    }
+
+    fn logged_in_at(url: &str, server: &Server, name: &str) -> Self {
         let laptop = Self { dir: tempfile::tempdir().unwrap(), running: None };
-        let mut login =
-            laptop.command(&["login", server.url(), "-u", server.username(), "--device-name", name]);
+        let mut login = laptop.command(&["login", url, "-u", server.username(), "--device-name", name]);
         let done = login.env("HOLDFAST_PASSWORD", server.password()).output().unwrap();
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
         laptop
@@ -49,7 +52,12 @@ impl Laptop {
 
     /// With its folder added.
     pub fn with_folder(server: &Server, name: &str) -> Self {
-        let laptop = Self::new(server, name);
+        Self::with_folder_at(server.url(), server, name)
+    }
+
+    /// The same, where the server is reached at another address.
+    pub fn with_folder_at(url: &str, server: &Server, name: &str) -> Self {
+        let laptop = Self::logged_in_at(url, server, name);
         laptop.done(&["sync", "add", laptop.folder().to_str().unwrap(), "home"]);
         laptop
     }

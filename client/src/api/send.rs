@@ -17,6 +17,8 @@ use super::retry::Repeat;
 use super::upload::Outgoing;
 use super::{Api, answer};
 
+const JSON: &str = "application/json";
+
 /// A request that can be made more than once.
 pub(super) struct Ask {
     method: Method,
@@ -35,10 +37,12 @@ enum Payload {
 }
 
 impl Payload {
-    /// Bytes that are read while they are sent.
+    /// Bytes that a server has yet to make durable when it has them.
     fn size(&self) -> u64 {
         match self {
-            Self::Nothing | Self::Bytes(..) => 0,
+            Self::Nothing => 0,
+            Self::Bytes(kind, _) if *kind == JSON => 0,
+            Self::Bytes(_, bytes) => bytes.len() as u64,
             Self::Content(content) => content.size(),
             Self::Delta(delta) => delta.size(),
         }
@@ -89,7 +93,7 @@ impl Ask {
 
     pub(super) fn json(self, body: &impl Serialize) -> Result<Self, ApiError> {
         let body = serde_json::to_vec(body).map_err(|error| ApiError::nonsense(error.to_string()))?;
-        Ok(self.bytes("application/json", Bytes::from(body)))
+        Ok(self.bytes(JSON, Bytes::from(body)))
     }
 
     pub(super) fn bytes(mut self, kind: &'static str, body: Bytes) -> Self {
@@ -175,6 +179,7 @@ impl Api {
         match &ask.body {
             Payload::Nothing => {}
             Payload::Bytes(kind, bytes) => {
+                moved.store(ask.body.size(), Ordering::Relaxed);
                 request = request.header(CONTENT_TYPE, *kind).body(bytes.clone());
             }
             Payload::Delta(delta) => {

@@ -260,7 +260,20 @@ impl Db {
         T: Send + 'static,
         F: for<'a> FnOnce(&'a mut Tx) -> TxFuture<'a, T> + Send + 'static,
     {
-        self.line.run(work).await
+        self.line.run(work, false).await
+    }
+
+    /// As [`Db::write`], for a closure of very many acts that makes each a part ([`Tx::begin_part`]). An `Err` from it is not
+    /// undone alone: the whole batch fails with it, so it is for what leaves no other way.
+    ///
+    /// # Errors
+    /// As [`Db::write`].
+    pub async fn write_in_parts<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'a> FnOnce(&'a mut Tx) -> TxFuture<'a, T> + Send + 'static,
+    {
+        self.line.run(work, true).await
     }
 
     /// Runs a closure over one snapshot for reading; whatever it wrote is rolled back.

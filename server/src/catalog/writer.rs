@@ -47,14 +47,14 @@ pub(super) fn start(
 pub(super) struct Line(mpsc::Sender<Box<dyn Queued>>);
 
 impl Line {
-    /// As `Db::write`.
-    pub(super) async fn run<T, F>(&self, work: F) -> Result<T>
+    /// As `Db::write`, or with `in_parts` as `Db::write_in_parts`.
+    pub(super) async fn run<T, F>(&self, work: F, in_parts: bool) -> Result<T>
     where
         T: Send + 'static,
         F: for<'a> FnOnce(&'a mut Tx) -> TxFuture<'a, T> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let job = Box::new(Job { work: Some(work), result: None, reply });
+        let job = Box::new(Job { work: Some(work), in_parts, result: None, reply });
         self.0.send(job).await.map_err(|_| closed())?;
         // Without an answer the writer ended with the job in its hands, perhaps after the commit.
         answer.await.map_err(|_| closed().code(AMBIGUOUS))?
@@ -68,11 +68,14 @@ fn closed() -> Error {
 /// A closure in the writer's line, its answer kept beside it until the commit.
 trait Queued: Send {
     fn run<'a>(&'a mut self, tx: &'a mut Tx) -> Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
+    fn in_parts(&self) -> bool;
     fn answer(self: Box<Self>, commit: std::result::Result<(), Error>);
 }
 
 struct Job<T, F> {
     work: Option<F>,
+    /// It undoes by itself what is not to stay.
+    in_parts: bool,
     result: Option<Result<T>>,
     reply: oneshot::Sender<Result<T>>,
 }
@@ -92,6 +95,10 @@ where
             self.result = Some(result);
             keep
         })
+    }
+
+    fn in_parts(&self) -> bool {
+        self.in_parts
     }
 
     fn answer(self: Box<Self>, commit: std::result::Result<(), Error>) {
@@ -209,6 +216,13 @@ async fn run_batch(pools: &Pools, batch: &mut [Box<dyn Queued>]) -> Result<Commi
     let plain = |source| BatchFailure { source, ambiguous: false };
     let mut tx = pools.begin().await.map_err(plain)?;
     for job in batch {
+        if job.in_parts() {
+            // Savepoints within one that holds very much are dear: SQLite walks through all that was kept for that one.
+            if !job.run(&mut tx).await {
+                return Err(plain(sql::Error::GivenUp));
+            }
+            continue;
+        }
         tx.plain("SAVEPOINT op").await.map_err(plain)?;
         let kept = tx.after.mark();
         if job.run(&mut tx).await {
@@ -249,7 +263,7 @@ mod tests {
     async fn a_writer_that_ends_without_an_answer_leaves_the_outcome_unknown() {
         let (line, mut queued) = mpsc::channel::<Box<dyn Queued>>(1);
         let line = Line(line);
-        let writes = line.run(|_| Box::pin(async { Ok(()) }));
+        let writes = line.run(|_| Box::pin(async { Ok(()) }), false);
         let (answer, job) = tokio::join!(writes, async {
             let job = queued.recv().await;
             drop(queued);
@@ -257,7 +271,7 @@ mod tests {
         });
         assert!(job);
         assert_eq!(answer.unwrap_err().problem_code(), Some(AMBIGUOUS));
-        let refused = line.run(|_| Box::pin(async { Ok(()) })).await.unwrap_err();
+        let refused = line.run(|_| Box::pin(async { Ok(()) }), false).await.unwrap_err();
         assert_eq!(refused.problem_code(), None, "what was never taken was not written");
     }
 }

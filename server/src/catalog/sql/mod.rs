@@ -45,6 +45,9 @@ pub enum Error {
     /// One row was expected.
     #[error("the answer has no row")]
     NoRow,
+    /// A write in parts could not undo one of them.
+    #[error("a write in parts was given up")]
+    GivenUp,
 }
 
 impl Error {

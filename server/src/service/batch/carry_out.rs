@@ -163,7 +163,7 @@ async fn turn(mounted: &Arc<Mounted>, who: &Who, group: Vec<Due>, folders: &mut 
     let (drive, now, whose) = (mounted.id, mounted.clock().now(), who.clone());
     let committed = mounted
         .db()
-        .write(move |tx| {
+        .write_in_parts(move |tx| {
             Box::pin(async move { in_one_transaction(tx, drive, now, &whose, todo, given).await })
         })
         .await;
