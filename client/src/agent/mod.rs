@@ -5,6 +5,7 @@
 //! whatever keeps the two contracts [`Remote`] and [`Disk`]: the real ones, and those of the simulation.
 
 pub mod engine;
+pub mod ignore;
 pub mod local;
 pub mod names;
 pub mod plan;

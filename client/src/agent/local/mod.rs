@@ -6,6 +6,7 @@
 
 mod hands;
 mod root;
+mod rules;
 mod scan;
 
 pub use root::{LocalFolder, Marker, OpenError};

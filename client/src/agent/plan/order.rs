@@ -87,7 +87,7 @@ impl Ordering<'_, '_> {
                 continue;
             }
             if !thing.keep {
-                if on {
+                if on && (device || !thing.leaving) {
                     deletes.push(entity);
                 }
             } else if on {
@@ -306,6 +306,7 @@ impl Ordering<'_, '_> {
                 continue;
             }
             match (thing.remote, thing.local) {
+                (Some(_), None) if thing.leaving => {}
                 (Some(node), None) => self.download(entity, node),
                 (None, Some(_)) => uploads.push(entity),
                 (Some(node), Some(_)) => match values::of(self.view, thing) {
