@@ -450,7 +450,12 @@ fn how_many_deletions_wait_for_a_person_can_be_set() {
     for n in 0..10 {
         trees.agreed(n + 1, 0, &format!("f{n}"), Some(&format!("content {n}")));
         if n >= 3 {
-            trees.still_here(u64::try_from(n).unwrap() + 1, 0, &format!("f{n}"), Some(&format!("content {n}")));
+            trees.still_here(
+                u64::try_from(n).unwrap() + 1,
+                0,
+                &format!("f{n}"),
+                Some(&format!("content {n}")),
+            );
         }
     }
     assert_eq!(deletes(&trees.plan()), 3);

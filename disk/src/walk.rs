@@ -69,7 +69,13 @@ impl Walk {
     pub fn under(root: impl AsFd, folder: &Path) -> io::Result<Self> {
         let root = beneath::open_folder(root, "")?;
         let dev = stat_of(&root)?.dev;
-        Ok(Self { root, dev, folders: vec![folder.to_owned()], ready: VecDeque::new(), passed: HashSet::new() })
+        Ok(Self {
+            root,
+            dev,
+            folders: vec![folder.to_owned()],
+            ready: VecDeque::new(),
+            passed: HashSet::new(),
+        })
     }
 
     /// Does not look into a folder that was found just now.

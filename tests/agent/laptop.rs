@@ -40,11 +40,15 @@ impl Laptop {
     /// Logged in, its folder added and not synced yet.
     pub fn new(server: &Server, name: &str) -> Self {
         let laptop = Self { dir: tempfile::tempdir().unwrap(), running: None };
+        laptop.log_in(server, name);
+        laptop
+    }
+
+    pub fn log_in(&self, server: &Server, name: &str) {
         let mut login =
-            laptop.command(&["login", server.url(), "-u", server.username(), "--device-name", name]);
+            self.command(&["login", server.url(), "-u", server.username(), "--device-name", name]);
         let done = login.env("HOLDFAST_PASSWORD", server.password()).output().unwrap();
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-        laptop
     }
 
     /// With its folder added.

@@ -3,4 +3,6 @@
 
 mod following;
 mod laptop;
+mod living;
 mod once;
+mod scope;

@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn a_line_that_is_broken_is_told_of_and_the_others_count() {
-        let (ignore, wrong) = Ignore::read(b"\xef\xbb\xbf*.tmp\r\na[\n\xff\xfe\n*.bak\n", false);
+        let (ignore, wrong) = Ignore::read(b"\xef\xbb\xbf*.tmp\r\n[z-a]\n\xff\xfe\n*.bak\n", false);
         assert!(ignore.is_ignored("x.tmp", false) && ignore.is_ignored("x.bak", false));
         assert_eq!(wrong.len(), 2, "{wrong:?}");
         assert!(wrong[0].starts_with("line 2") && wrong[1].starts_with("line 3"), "{wrong:?}");

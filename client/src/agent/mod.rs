@@ -9,6 +9,7 @@ pub mod ignore;
 pub mod local;
 pub mod names;
 pub mod plan;
+pub mod schedule;
 pub mod server;
 pub mod store;
 pub mod trees;

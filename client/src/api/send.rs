@@ -158,7 +158,7 @@ impl Api {
                 request = request
                     .header(CONTENT_TYPE, "application/octet-stream")
                     .header(CONTENT_LENGTH, content.size())
-                    .body(Body::wrap_stream(stream));
+                    .body(Body::wrap_stream(self.limits.sending(stream)));
             }
         }
         let size = if let Payload::Content(content) = &ask.body { content.size() } else { 0 };
