@@ -64,7 +64,7 @@ pub async fn watch(context: &Context, tell: &watch::Sender<Live>) {
                     });
                 }
                 Err(failure) => {
-                    eprintln!("holdfast: {}; what was set before holds", visible(&failure.to_string()))
+                    eprintln!("holdfast: {}; what was set before holds", visible(&failure.to_string()));
                 }
             }
         }
