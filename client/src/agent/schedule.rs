@@ -171,6 +171,7 @@ mod tests {
         assert!(nightly.next(Some(last), datetime!(2026-11-23 09:00 +1)) <= datetime!(2026-11-23 09:00 +1));
         let twice = schedule("at 02:00, 14:00");
         assert_eq!(twice.next(Some(last), datetime!(2026-11-20 12:00 +1)), datetime!(2026-11-20 14:00 +1));
+        assert_eq!(twice.next(Some(last), datetime!(2026-11-20 15:00 +1)), datetime!(2026-11-20 14:00 +1));
     }
 
     #[test]
