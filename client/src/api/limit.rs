@@ -163,13 +163,17 @@ mod tests {
 
     use super::*;
 
+    /// As many slow ones as fast ones.
+    fn rates() -> impl Strategy<Value = u64> {
+        (13_u32..27, 0_u64..SLOWEST).prop_map(|(power, more)| (1_u64 << power) + more)
+    }
+
     proptest! {
-        /// Over any span of time no more moves than the rate, a burst, and the one piece that overdrew the bucket allow; and
-        /// what is asked for without a break moves no slower than that either.
+        /// Over any span of time no more moves than the rate, a burst, and the one piece that overdrew the bucket allow.
         #[test]
-        fn no_more_moves_than_is_allowed_and_no_less(
-            rate in SLOWEST..100_000_000,
-            asked in proptest::collection::vec((1_usize..PIECE, 0_u64..500_000_000), 1..200),
+        fn no_more_moves_than_is_allowed(
+            rate in rates(),
+            asked in proptest::collection::vec((1_usize..PIECE, 0_u64..50_000_000), 1..200),
         ) {
             let mut bucket = Bucket::new(rate);
             let mut now = Duration::ZERO;
@@ -193,14 +197,14 @@ mod tests {
         }
 
         #[test]
-        fn who_asks_without_a_break_gets_the_rate(rate in SLOWEST..100_000_000, count in 10_usize..200) {
+        fn who_asks_without_a_break_gets_the_rate(rate in rates(), count in 10_usize..200) {
             let mut bucket = Bucket::new(rate);
             let mut now = Duration::ZERO;
             for _ in 0..count {
                 now += bucket.take(PIECE, now);
             }
             let due = Duration::from_secs_f64((count * PIECE) as f64 / rate as f64);
-            prop_assert!(now <= due + Duration::from_micros(10), "{now:?} instead of {due:?}");
+            prop_assert!(now.abs_diff(due) <= Duration::from_micros(10), "{now:?} instead of {due:?}");
         }
     }
 
