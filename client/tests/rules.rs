@@ -307,7 +307,9 @@ fn a_folder_that_holds_what_is_ignored_stays_when_it_is_deleted_elsewhere_and_is
     let mut node = trees.remote.get(id(1)).unwrap().clone();
     (node.state, node.seq) = (State::Dead, 9);
     trees.remote.take(node);
-    assert_eq!(told(&trees.plan()), [""; 0]);
+    let plan = trees.plan();
+    assert_eq!(told(&plan), [""; 0]);
+    assert_eq!(plan.notices.iter().map(|(path, _)| path).collect::<Vec<_>>(), ["folder"]);
     // And the other way round.
     let mut trees = Trees::ignoring("*.tmp\n");
     trees.agreed(1, 0, "folder", None);

@@ -111,6 +111,11 @@ impl Laptop {
         child.wait().unwrap();
     }
 
+    /// The number of the process that keeps its folder in sync.
+    pub fn process(&self) -> u32 {
+        self.running.as_ref().unwrap().id()
+    }
+
     /// Asks it to stop, and tells how it ended.
     pub fn stop(&mut self) -> std::process::ExitStatus {
         let mut child = self.running.take().unwrap();

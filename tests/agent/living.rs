@@ -53,6 +53,30 @@ fn a_running_agent_rests_while_it_is_paused_and_lets_its_folder_go() {
 }
 
 #[test]
+fn an_agent_that_rests_and_goes_on_holds_no_more_than_before() {
+    block_on(async {
+        let server = a_server().await;
+        let mut one = Laptop::with_folder(&server, "one");
+        one.write("folder/a.txt", "a");
+        one.start();
+        let fds = format!("/proc/{}/fd", one.process());
+        let watches = || {
+            let all = std::fs::read_dir(&fds).into_iter().flatten().flatten();
+            all.filter_map(|fd| std::fs::read_link(fd.path()).ok())
+                .filter(|to| to.to_string_lossy().contains("inotify"))
+                .count()
+        };
+        for _ in 0..3 {
+            eventually("it watches its folder", || async { (watches() == 1).then_some(()) }).await;
+            one.done(&["sync", "pause"]);
+            eventually("it watches nothing", || async { (watches() == 0).then_some(()) }).await;
+            one.done(&["sync", "resume"]);
+        }
+        assert!(one.stop().success(), "{}", one.log());
+    });
+}
+
+#[test]
 fn a_pause_for_a_while_tells_its_end_and_nonsense_is_refused() {
     block_on(async {
         let server = a_server().await;

@@ -91,6 +91,11 @@ impl Ignore {
         path != FILE && self.rules.matched(path, is_folder).is_ignore()
     }
 
+    /// Whether these are the very rules, not only such as say the same.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.rules, &other.rules)
+    }
+
     /// Whether nothing is ignored at all.
     pub fn is_empty(&self) -> bool {
         self.rules.is_empty()

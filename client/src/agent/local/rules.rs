@@ -24,6 +24,11 @@ type Notices = Vec<(String, String)>;
 pub(super) struct Kept(RefCell<Option<(Vec<u8>, Ignore, Notices)>>);
 
 impl LocalFolder {
+    /// The rules as they are now, as far as they can be read.
+    pub fn ignore(&self) -> Ignore {
+        self.rules().map(|(ignore, _)| ignore).unwrap_or_default()
+    }
+
     /// The rules as they are now, and what is wrong with them.
     ///
     /// # Errors

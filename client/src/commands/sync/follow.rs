@@ -1,6 +1,7 @@
 //! `holdfast sync run`
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -15,6 +16,7 @@ use uuid::Uuid;
 use super::live::{self, Live};
 use super::pair::{self, Syncing};
 use crate::agent::engine::Report;
+use crate::agent::ignore::Ignore;
 use crate::agent::schedule::Schedule;
 use crate::agent::{OWN, Trouble};
 use crate::api::Api;
@@ -120,6 +122,8 @@ struct Following<'c> {
     halt: Arc<AtomicBool>,
     syncing: Option<Syncing>,
     watch: Option<Watch>,
+    /// By which it is watched.
+    rules: Ignore,
     /// What was said last of what failed, and of what is left alone, so that it is said once.
     said: String,
     told: Vec<(String, String)>,
@@ -153,6 +157,7 @@ impl<'c> Following<'c> {
             halt: Arc::default(),
             syncing: None,
             watch: None,
+            rules: Ignore::default(),
             said: String::new(),
             told: Vec::new(),
             wait: FIRST_WAIT,
@@ -236,10 +241,7 @@ impl<'c> Following<'c> {
             Ok(ready) => ready,
             Err(failure) => return Ok(Some(failure.to_string())),
         };
-        if self.watch.is_none() {
-            let wake = Arc::clone(&self.wake);
-            self.watch = Watch::start(&self.pair.local, OWN, move || wake.notify_one()).ok();
-        }
+        self.begin_watching(ready.engine.disk.ignore());
         let begun = pair::local(OffsetDateTime::now_utc());
         self.halt.store(false, Ordering::Relaxed);
         ready.settings.stop = Arc::clone(&self.halt);
@@ -261,6 +263,18 @@ impl<'c> Following<'c> {
                 self.watch = None;
                 Ok(Some(trouble.to_string()))
             }
+        }
+    }
+
+    /// Watches the folder, but for what is not synced; anew when the rules are others.
+    fn begin_watching(&mut self, rules: Ignore) {
+        if self.watch.is_none() || !self.rules.is_same(&rules) {
+            self.rules = rules.clone();
+            let skip = move |path: &Path, is_folder: bool| {
+                path == Path::new(OWN) || path.to_str().is_some_and(|path| rules.is_ignored(path, is_folder))
+            };
+            let wake = Arc::clone(&self.wake);
+            self.watch = Watch::start(&self.pair.local, Box::new(skip), move || wake.notify_one()).ok();
         }
     }
 
