@@ -1,7 +1,8 @@
 //! Rules of the planner that a simulation of devices alone would not show: what is withheld, told, and left alone.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-use holdfast_client::agent::plan::NoPlan;
+use holdfast_client::agent::ignore::Ignore;
+use holdfast_client::agent::plan::{Guard, LeftOut, NoPlan};
 use holdfast_client::agent::trees::{
     BaseRow, BaseTree, LocalTree, Look, NodeId, RemoteNode, RemoteTree, State, What,
 };
@@ -40,6 +41,23 @@ impl Trees {
         };
         let (remote, base, local) = (RemoteTree::default(), BaseTree::default(), LocalTree::new(look(1)));
         Self { remote, base, local, settings }
+    }
+
+    /// With an ignore file.
+    fn ignoring(rules: &str) -> Self {
+        let (ignore, wrong) = Ignore::read(rules.as_bytes(), false);
+        assert!(wrong.is_empty(), "{wrong:?}");
+        Self { local: LocalTree::ignoring(look(1), ignore), ..Self::new() }
+    }
+
+    fn leave_out(&mut self, n: u128, path: &str, keep: bool) {
+        self.settings.left_out.push(LeftOut { id: id(n), path: path.to_owned(), keep });
+    }
+
+    /// An agreed file or folder, as it was.
+    fn still_here(&mut self, n: u64, parent: usize, name: &str, content: Option<&str>) -> usize {
+        let what = content.map_or(What::Folder, |content| What::File(Some(hash(content))));
+        self.here(parent, name, what, n + 100)
     }
 
     fn node(&mut self, n: u128, parent: u128, name: &str, content: Option<&str>) -> RemoteNode {
@@ -209,4 +227,242 @@ fn while_a_new_file_is_being_written_no_file_counts_as_deleted() {
     trees.here(0, "b", What::File(Some(hash("b"))), 102);
     trees.here(0, "a, renamed", What::File(None), 999);
     assert!(trees.plan().steps.is_empty(), "{:?}", trees.plan().steps);
+}
+
+/// What the steps are, in a word each.
+fn told(plan: &Plan) -> Vec<String> {
+    let word = |step: &Step| match step {
+        Step::Agree { .. } => "agree",
+        Step::Forget { .. } => "forget",
+        Step::MakeLocal { .. } => "make here",
+        Step::MakeRemote { .. } => "make there",
+        Step::MoveLocal { .. } => "move here",
+        Step::MoveRemote { .. } => "move there",
+        Step::DeleteLocal { .. } => "remove here",
+        Step::DeleteRemote { .. } => "remove there",
+        Step::Download { .. } => "receive",
+        Step::Upload { .. } => "send",
+    };
+    plan.steps.iter().map(|step| format!("{} {}", word(step), step.key()).trim().to_owned()).collect()
+}
+
+#[test]
+fn what_is_ignored_is_neither_sent_nor_brought_nor_deleted() {
+    let mut trees = Trees::ignoring("*.tmp\nbuild/\n");
+    trees.node(1, 0, "there.tmp", Some("a"));
+    trees.node(2, 0, "build", None);
+    trees.node(3, 2, "out.o", Some("b"));
+    trees.here(0, "here.tmp", What::Ignored, 7);
+    assert_eq!(told(&trees.plan()), [""; 0]);
+}
+
+#[test]
+fn what_was_synced_and_is_ignored_from_now_on_stays_on_both_sides() {
+    let mut trees = Trees::ignoring("build/\n");
+    trees.agreed(1, 0, "build", None);
+    trees.agreed(2, 1, "a.o", Some("a"));
+    trees.agreed(3, 0, "main.c", Some("b"));
+    trees.here(0, "build", What::Ignored, 101);
+    trees.still_here(3, 0, "main.c", Some("b"));
+    assert_eq!(told(&trees.plan()), ["forget", "forget"]);
+    // It vanished here at the same time: that deletes nothing there, either.
+    let mut trees = Trees::ignoring("build/\n");
+    trees.agreed(1, 0, "build", None);
+    trees.agreed(2, 1, "a.o", Some("a"));
+    assert_eq!(told(&trees.plan()), ["forget", "forget"]);
+}
+
+#[test]
+fn what_is_ignored_no_more_is_compared_by_content() {
+    let mut trees = Trees::ignoring("");
+    trees.node(1, 0, "same.tmp", Some("a"));
+    trees.node(2, 0, "other.tmp", Some("b"));
+    trees.here(0, "same.tmp", What::File(Some(hash("a"))), 7);
+    trees.here(0, "other.tmp", What::File(Some(hash("mine"))), 8);
+    trees.settings.histories.insert(id(2), [hash("b")].into());
+    let plan = trees.plan();
+    let copy = "other (conflict, laptop, 2026-11-20 14.05).tmp";
+    let steps = told(&plan);
+    for step in [format!("send {copy}"), "receive other.tmp".to_owned(), "agree same.tmp".to_owned()] {
+        assert!(steps.contains(&step), "{step}: {steps:?}");
+    }
+    assert_eq!(plan.conflicts, [("other.tmp".to_owned(), copy.to_owned())]);
+}
+
+#[test]
+fn the_rules_come_before_what_they_are_about() {
+    let mut trees = Trees::new();
+    trees.node(1, 0, ".holdfastignore", Some("*.tmp"));
+    trees.node(2, 0, "a.tmp", Some("a"));
+    trees.node(3, 0, "folder", None);
+    assert_eq!(told(&trees.plan()), ["receive .holdfastignore"]);
+}
+
+#[test]
+fn a_folder_that_holds_what_is_ignored_stays_when_it_is_deleted_elsewhere_and_is_not_made_there_again() {
+    let mut trees = Trees::ignoring("*.tmp\n");
+    trees.agreed(1, 0, "folder", None);
+    let folder = trees.still_here(1, 0, "folder", None);
+    trees.here(folder, "a.tmp", What::Ignored, 7);
+    let mut node = trees.remote.get(id(1)).unwrap().clone();
+    (node.state, node.seq) = (State::Dead, 9);
+    trees.remote.take(node);
+    let plan = trees.plan();
+    assert_eq!(told(&plan), [""; 0]);
+    assert_eq!(plan.notices.iter().map(|(path, _)| path).collect::<Vec<_>>(), ["folder"]);
+    // And the other way round.
+    let mut trees = Trees::ignoring("*.tmp\n");
+    trees.agreed(1, 0, "folder", None);
+    trees.agreed(3, 0, "other", Some("b"));
+    trees.node(2, 1, "a.tmp", Some("a"));
+    trees.still_here(3, 0, "other", Some("b"));
+    assert_eq!(told(&trees.plan()), [""; 0]);
+}
+
+/// A folder `raw` in `photos`, left out, with a file in each.
+fn with_raw(keep: bool, content: &str) -> Trees {
+    let mut trees = Trees::new();
+    trees.agreed(1, 0, "photos", None);
+    trees.agreed(2, 1, "beach.jpg", Some("sand"));
+    trees.agreed(3, 1, "raw", None);
+    trees.agreed(4, 3, "beach.raw", Some("all the sand"));
+    let photos = trees.still_here(1, 0, "photos", None);
+    trees.still_here(2, photos, "beach.jpg", Some("sand"));
+    let raw = trees.still_here(3, photos, "raw", None);
+    trees.still_here(4, raw, "beach.raw", Some(content));
+    trees.leave_out(3, "photos/raw", keep);
+    trees
+}
+
+#[test]
+fn a_folder_that_is_left_out_goes_from_here_and_stays_there() {
+    let plan = with_raw(false, "all the sand").plan();
+    assert_eq!(told(&plan), ["remove here photos/raw/beach.raw", "remove here photos/raw"]);
+    assert_eq!(plan.withheld, None);
+}
+
+#[test]
+fn what_was_edited_in_a_folder_that_is_left_out_is_sent_before_it_goes() {
+    let mut trees = with_raw(false, "edited here");
+    assert_eq!(told(&trees.plan()), ["send photos/raw/beach.raw"]);
+    // Edited there as well: both are kept there.
+    trees.node(4, 3, "beach.raw", Some("edited there"));
+    let mut node = trees.remote.get(id(4)).unwrap().clone();
+    node.seq = 9;
+    trees.remote.take(node);
+    trees.settings.histories.insert(id(4), [hash("all the sand"), hash("edited there")].into());
+    let steps = told(&trees.plan());
+    let copy = "photos/raw/beach (conflict, laptop, 2026-11-20 14.05).raw";
+    assert_eq!(steps, [format!("move here {copy}"), format!("send {copy}")]);
+}
+
+#[test]
+fn what_only_the_server_changed_in_a_folder_that_is_left_out_is_not_brought_first() {
+    let mut trees = with_raw(false, "all the sand");
+    let mut node = trees.remote.get(id(4)).unwrap().clone();
+    (node.hash, node.seq) = (Some(hash("edited there")), 9);
+    trees.remote.take(node);
+    assert_eq!(told(&trees.plan()), ["remove here photos/raw/beach.raw", "remove here photos/raw"]);
+}
+
+#[test]
+fn a_folder_that_is_left_out_and_kept_stays_on_both_sides() {
+    let mut trees = with_raw(true, "edited here");
+    let plan = trees.plan();
+    assert_eq!((told(&plan), &plan.notices), (vec!["forget".to_owned(), "forget".to_owned()], &vec![]));
+    // Also once its rows are forgotten, and when the folder has another name there.
+    trees.base.remove(id(3));
+    trees.base.remove(id(4));
+    assert_eq!(told(&trees.plan()), [""; 0]);
+    let mut node = trees.remote.get(id(3)).unwrap().clone();
+    (node.name, node.seq) = ("unedited".to_owned(), 9);
+    trees.remote.take(node);
+    assert_eq!(told(&trees.plan()), [""; 0]);
+}
+
+#[test]
+fn what_is_made_in_a_folder_that_is_left_out_stays_here_and_is_told_once() {
+    let mut trees = with_raw(false, "all the sand");
+    for n in [3, 4] {
+        trees.base.remove(id(n));
+    }
+    trees.local = LocalTree::new(look(1));
+    let photos = trees.still_here(1, 0, "photos", None);
+    trees.still_here(2, photos, "beach.jpg", Some("sand"));
+    let raw = trees.here(photos, "raw", What::Folder, 7);
+    trees.here(raw, "new.raw", What::File(Some(hash("new"))), 8);
+    trees.here(raw, "newer.raw", What::File(Some(hash("newer"))), 9);
+    let plan = trees.plan();
+    assert_eq!(told(&plan), [""; 0]);
+    assert_eq!(plan.notices.iter().map(|(path, _)| path).collect::<Vec<_>>(), ["photos/raw"]);
+}
+
+#[test]
+fn what_is_moved_into_a_folder_that_is_left_out_is_no_deletion() {
+    let mut trees = with_raw(false, "all the sand");
+    for n in [3, 4] {
+        trees.base.remove(id(n));
+    }
+    trees.local = LocalTree::new(look(1));
+    let photos = trees.still_here(1, 0, "photos", None);
+    let raw = trees.here(photos, "raw", What::Folder, 7);
+    trees.still_here(2, raw, "beach.jpg", Some("sand"));
+    assert_eq!(told(&trees.plan()), [""; 0]);
+}
+
+#[test]
+fn what_the_server_moves_out_of_reach_goes_from_here_and_comes_back_with_it() {
+    let mut trees = with_raw(false, "all the sand");
+    for n in [3, 4] {
+        trees.base.remove(id(n));
+    }
+    trees.local = LocalTree::new(look(1));
+    let photos = trees.still_here(1, 0, "photos", None);
+    trees.still_here(2, photos, "beach.jpg", Some("sand"));
+    let mut node = trees.remote.get(id(2)).unwrap().clone();
+    (node.parent, node.seq) = (Some(id(3)), 9);
+    trees.remote.take(node.clone());
+    assert_eq!(told(&trees.plan()), ["remove here photos/beach.jpg"]);
+    trees.base.remove(id(2));
+    trees.local = LocalTree::new(look(1));
+    trees.still_here(1, 0, "photos", None);
+    assert_eq!(told(&trees.plan()), [""; 0]);
+    (node.parent, node.seq) = (Some(id(1)), 10);
+    trees.remote.take(node);
+    assert_eq!(told(&trees.plan()), ["receive photos/beach.jpg"]);
+}
+
+#[test]
+fn deleting_a_folder_here_spares_what_is_left_out_in_it() {
+    let mut trees = with_raw(false, "all the sand");
+    trees.agreed(5, 0, "other", Some("other"));
+    trees.agreed(6, 0, "more", Some("more"));
+    for n in [3, 4] {
+        trees.base.remove(id(n));
+    }
+    trees.local = LocalTree::new(look(1));
+    trees.still_here(5, 0, "other", Some("other"));
+    trees.still_here(6, 0, "more", Some("more"));
+    assert_eq!(told(&trees.plan()), ["remove there photos/beach.jpg"]);
+}
+
+#[test]
+fn how_many_deletions_wait_for_a_person_can_be_set() {
+    let mut trees = Trees::new();
+    for n in 0..10 {
+        trees.agreed(n + 1, 0, &format!("f{n}"), Some(&format!("content {n}")));
+        if n >= 3 {
+            trees.still_here(
+                u64::try_from(n).unwrap() + 1,
+                0,
+                &format!("f{n}"),
+                Some(&format!("content {n}")),
+            );
+        }
+    }
+    assert_eq!(deletes(&trees.plan()), 3);
+    trees.settings.guard = Guard { files: 2, percent: 20 };
+    assert_eq!(deletes(&trees.plan()), 0);
+    trees.settings.guard = Guard { files: 0, percent: 30 };
+    assert_eq!(deletes(&trees.plan()), 3);
 }

@@ -1,6 +1,6 @@
-//! Walking a tree beneath a root: no link followed, no mount crossed, nothing skipped in silence (002-50).
+//! Walking a tree beneath a root: no link followed, no mount crossed, nothing passed in silence (002-50).
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -50,6 +50,7 @@ pub struct Walk {
     dev: u64,
     folders: Vec<PathBuf>,
     ready: VecDeque<Found>,
+    passed: HashSet<PathBuf>,
 }
 
 impl Walk {
@@ -68,7 +69,18 @@ impl Walk {
     pub fn under(root: impl AsFd, folder: &Path) -> io::Result<Self> {
         let root = beneath::open_folder(root, "")?;
         let dev = stat_of(&root)?.dev;
-        Ok(Self { root, dev, folders: vec![folder.to_owned()], ready: VecDeque::new() })
+        Ok(Self {
+            root,
+            dev,
+            folders: vec![folder.to_owned()],
+            ready: VecDeque::new(),
+            passed: HashSet::new(),
+        })
+    }
+
+    /// Does not look into a folder that was found just now.
+    pub fn pass_over(&mut self, folder: &str) {
+        self.passed.insert(PathBuf::from(folder));
     }
 
     fn list(&mut self, folder: PathBuf) {
@@ -118,7 +130,9 @@ impl Iterator for Walk {
                 return Some(found);
             }
             let folder = self.folders.pop()?;
-            self.list(folder);
+            if !self.passed.remove(&folder) {
+                self.list(folder);
+            }
         }
     }
 }
@@ -176,6 +190,24 @@ mod tests {
         let (entries, problems) = paths(root);
         assert_eq!(entries, ["a", "b", "c", "b/.holdfast", "b/deep", "b/out", "b/deep/x"]);
         assert!(problems.is_empty(), "{problems:?}");
+    }
+
+    #[test]
+    fn a_folder_that_is_passed_over_is_told_of_and_not_entered() {
+        let dir = tempfile::tempdir().unwrap();
+        for path in ["a/deep", "b/deep", "c"] {
+            fs::create_dir_all(dir.path().join(path)).unwrap();
+        }
+        let mut walk = Walk::new(File::open(dir.path()).unwrap()).unwrap();
+        let mut entries = Vec::new();
+        while let Some(found) = walk.next() {
+            let Found::Entry { path, .. } = found else { continue };
+            if path == "a" {
+                walk.pass_over(&path);
+            }
+            entries.push(path);
+        }
+        assert_eq!(entries, ["a", "b", "c", "b/deep"]);
     }
 
     #[test]

@@ -44,10 +44,18 @@ impl Laptop {
 
     fn logged_in_at(url: &str, server: &Server, name: &str) -> Self {
         let laptop = Self { dir: tempfile::tempdir().unwrap(), running: None };
-        let mut login = laptop.command(&["login", url, "-u", server.username(), "--device-name", name]);
+        laptop.log_in_at(url, server, name);
+        laptop
+    }
+
+    pub fn log_in(&self, server: &Server, name: &str) {
+        self.log_in_at(server.url(), server, name);
+    }
+
+    fn log_in_at(&self, url: &str, server: &Server, name: &str) {
+        let mut login = self.command(&["login", url, "-u", server.username(), "--device-name", name]);
         let done = login.env("HOLDFAST_PASSWORD", server.password()).output().unwrap();
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-        laptop
     }
 
     /// With its folder added.
@@ -113,6 +121,11 @@ impl Laptop {
         let mut child = self.running.take().unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
+    }
+
+    /// The number of the process that keeps its folder in sync.
+    pub fn process(&self) -> u32 {
+        self.running.as_ref().unwrap().id()
     }
 
     /// Asks it to stop, and tells how it ended.

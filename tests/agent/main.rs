@@ -4,6 +4,8 @@
 mod campaign;
 mod following;
 mod laptop;
+mod living;
 mod once;
 mod people;
+mod scope;
 mod wire;

@@ -5,9 +5,11 @@
 //! whatever keeps the two contracts [`Remote`] and [`Disk`]: the real ones, and those of the simulation.
 
 pub mod engine;
+pub mod ignore;
 pub mod local;
 pub mod names;
 pub mod plan;
+pub mod schedule;
 pub mod server;
 pub mod store;
 pub mod trees;

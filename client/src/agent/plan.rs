@@ -9,10 +9,12 @@ mod entities;
 mod matching;
 mod merged;
 mod order;
+mod scope;
 mod step;
 mod values;
 
 pub(super) use order::look_of;
+pub use scope::LeftOut;
 pub use step::{Entity, Receiving, Sending, Step};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -68,6 +70,10 @@ pub struct Settings {
     pub folds: bool,
     /// The device has Windows' rules for names.
     pub windows: bool,
+    /// Folders on the server that this device does not take part in.
+    pub left_out: Vec<LeftOut>,
+    /// How many deletions are not asked about.
+    pub guard: Guard,
     /// The deletions that a person has confirmed, by [`Withheld::token`].
     pub confirmed: Option<String>,
     /// Paths on which something could not be done in this sync, and which are left alone till the next.
@@ -76,6 +82,28 @@ pub struct Settings {
     pub histories: BTreeMap<NodeId, BTreeSet<ContentHash>>,
     /// Set from elsewhere: no further step is begun.
     pub stop: Arc<AtomicBool>,
+}
+
+/// More files than both of these are not deleted on the server before a person has confirmed it (algorithms B rule 9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Guard {
+    /// So many.
+    pub files: usize,
+    /// So many in a hundred of those that were agreed on.
+    pub percent: usize,
+}
+
+impl Default for Guard {
+    fn default() -> Self {
+        Self { files: 50, percent: 20 }
+    }
+}
+
+impl Guard {
+    /// Whether so many deletions are few.
+    pub fn allows(&self, deletes: usize, agreed: usize) -> bool {
+        deletes <= self.files || deletes.saturating_mul(100) <= agreed.saturating_mul(self.percent)
+    }
 }
 
 /// Deletions that a person has to confirm first.
@@ -135,12 +163,23 @@ pub fn plan(
         known = base.iter().cloned().chain(sent).collect();
         &known
     };
+    let ignored = scope::ignored(base, local.ignore(), settings.root);
+    let in_scope: BaseTree;
+    let base = if ignored.is_empty() {
+        base
+    } else {
+        in_scope = base.iter().filter(|row| !ignored.contains(&row.id)).cloned().collect();
+        &in_scope
+    };
     let view = View { remote, base, local, settings };
     let mut all = entities::decide(&view);
     let mut plan = Plan { withheld: all.withheld.take(), steps: noted, ..Plan::default() };
+    plan.steps.extend(ignored.into_iter().map(|id| Step::Forget { id }));
+    plan.notices.append(&mut all.notices);
     merged::merge(&view, &mut all, &mut plan);
     order::steps(&view, &mut all, &prefix, &mut plan);
     plan.ids = all.list.iter().map(|entity| entity.id).collect();
+    scope::rules_first(&mut plan);
     Ok(plan)
 }
 

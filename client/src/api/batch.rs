@@ -8,6 +8,7 @@ use serde::Deserialize as _;
 use serde_json::Value;
 
 use super::error::{ApiError, Problem};
+use super::limit::Limits;
 use super::retry::Patience;
 use super::send::Ask;
 use super::{Address, Api, answer};
@@ -21,6 +22,7 @@ pub struct Contents {
     response: Response,
     address: Address,
     patience: Patience,
+    limits: Limits,
     unpacker: Unpacker,
     header: Option<ContentHeader>,
 }
@@ -49,7 +51,10 @@ impl Contents {
                 return Ok(Some(refused.map_or(Ok(bytes), Err)));
             }
             match answer::chunk(&mut self.response, &self.address, self.patience.stall).await? {
-                Some(bytes) => self.unpacker.feed(&bytes),
+                Some(bytes) => {
+                    self.limits.received(bytes.len()).await;
+                    self.unpacker.feed(&bytes);
+                }
                 None if self.header.is_none() && self.unpacker.is_empty() => return Ok(None),
                 None => return Err(ApiError::Broken { detail: "in the middle of a content".to_owned() }),
             }
@@ -99,6 +104,7 @@ impl Api {
             response,
             address: self.address.clone(),
             patience: self.patience,
+            limits: self.limits.clone(),
             unpacker: Unpacker::default(),
             header: None,
         })

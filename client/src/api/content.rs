@@ -15,6 +15,7 @@ use url::Url;
 use uuid::Uuid;
 
 use super::error::ApiError;
+use super::limit::Limits;
 use super::retry::{Patience, Repeat};
 use super::send::Ask;
 use super::{Address, Api, Progress, answer, tag};
@@ -50,6 +51,7 @@ pub struct Content {
     response: Response,
     address: Address,
     patience: Patience,
+    limits: Limits,
     at: u64,
     size: Option<u64>,
     hash: Option<ContentHash>,
@@ -76,6 +78,7 @@ impl Content {
     pub async fn next(&mut self) -> Result<Option<Bytes>, ApiError> {
         match answer::chunk(&mut self.response, &self.address, self.patience.stall).await? {
             Some(bytes) => {
+                self.limits.received(bytes.len()).await;
                 self.at += bytes.len() as u64;
                 match self.size {
                     Some(size) if self.at > size => Err(ApiError::nonsense("more bytes than announced")),
@@ -186,8 +189,8 @@ impl Api {
         let etag = headers.get(ETAG).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let hash = etag.as_deref().and_then(|etag| etag.trim_matches('"').parse().ok());
         let mtime_ns = number(headers, HeaderName::from_static("holdfast-mtime-ns"));
-        let (address, patience) = (self.address.clone(), self.patience);
-        Content { response, address, patience, at: from, size, hash, etag, mtime_ns }
+        let (address, patience, limits) = (self.address.clone(), self.patience, self.limits.clone());
+        Content { response, address, patience, limits, at: from, size, hash, etag, mtime_ns }
     }
 
     /// Writes a content to `into`, going on where it stopped when the connection breaks off, and compares its hash at the

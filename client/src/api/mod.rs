@@ -16,6 +16,7 @@ mod error;
 mod feed;
 mod files;
 mod history;
+mod limit;
 mod login;
 mod retry;
 mod send;
@@ -31,6 +32,7 @@ pub use content::{Content, Fetched, Source};
 pub use error::{ApiError, Problem, Trouble};
 pub use feed::Heads;
 pub use files::Transfer;
+pub use limit::{Limits, SLOWEST, read_rate};
 pub use login::Credentials;
 pub use retry::Patience;
 pub use tls::authorities_in;
@@ -52,6 +54,7 @@ pub struct Api {
     address: Address,
     tokens: Arc<tokens::Keyring>,
     patience: Patience,
+    limits: Limits,
 }
 
 impl std::fmt::Debug for Api {
@@ -83,13 +86,26 @@ impl Api {
             }
         }
         let http = http.build().map_err(|error| ApiError::Tls { detail: error::causes(&error) })?;
-        Ok(Self { http, address, tokens: Arc::new(tokens::Keyring::new(store)), patience })
+        Ok(Self {
+            http,
+            address,
+            tokens: Arc::new(tokens::Keyring::new(store)),
+            patience,
+            limits: Limits::default(),
+        })
     }
 
     /// With other bounds of waiting and repeating than the default ones.
     #[must_use]
     pub fn with_patience(mut self, patience: Patience) -> Self {
         self.patience = patience;
+        self
+    }
+
+    /// With a pace for contents that others may share.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
         self
     }
 

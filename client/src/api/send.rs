@@ -180,21 +180,28 @@ impl Api {
             Payload::Nothing => {}
             Payload::Bytes(kind, bytes) => {
                 moved.store(ask.body.size(), Ordering::Relaxed);
-                request = request.header(CONTENT_TYPE, *kind).body(bytes.clone());
+                request = request.header(CONTENT_TYPE, *kind);
+                request = if *kind == JSON || !self.limits.are_set_up() {
+                    request.body(bytes.clone())
+                } else {
+                    let whole = futures_util::stream::iter([Ok(bytes.clone())]);
+                    let body = Body::wrap_stream(self.limits.sending(whole));
+                    request.header(CONTENT_LENGTH, bytes.len()).body(body)
+                };
             }
             Payload::Delta(delta) => {
                 let stream = delta.open(Arc::clone(&moved)).await?;
                 request = request
                     .header(CONTENT_TYPE, MEDIA_TYPE)
                     .header(CONTENT_LENGTH, delta.size())
-                    .body(Body::wrap_stream(stream));
+                    .body(Body::wrap_stream(self.limits.sending(stream)));
             }
             Payload::Content(content) => {
                 let stream = content.open(Arc::clone(&moved)).await?;
                 request = request
                     .header(CONTENT_TYPE, "application/octet-stream")
                     .header(CONTENT_LENGTH, content.size())
-                    .body(Body::wrap_stream(stream));
+                    .body(Body::wrap_stream(self.limits.sending(stream)));
             }
         }
         let sent = self.unless_silent(request.send(), &moved, ask.body.size()).await;

@@ -40,7 +40,7 @@ enum Verb {
 }
 
 fn about() -> String {
-    let lines = KEYS.iter().map(|key| format!("  {:<10} {}", key.name, key.about));
+    let lines = KEYS.iter().map(|key| format!("  {:<14}  {}", key.name, key.about));
     format!("Settings:\n{}", lines.collect::<Vec<_>>().join("\n"))
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::failure::Failure;
-use crate::api::{Api, Patience};
+use crate::api::{Api, Limits, Patience};
 use crate::show::{Bar, Clock, Out};
 use crate::state::{Account, Config, State};
 
@@ -16,6 +16,8 @@ pub struct Context {
     pub out: Out,
     /// What is kept between two runs.
     pub state: State,
+    /// How fast contents move, whatever moves them.
+    pub limits: Limits,
 }
 
 impl Context {
@@ -28,7 +30,7 @@ impl Context {
             Failure::usage("this user has no home folder to keep a login in")
                 .hint("name a folder with --state DIR")
         })?;
-        Ok(Self { out: Out::new(json, quiet), state })
+        Ok(Self { out: Out::new(json, quiet), state, limits: Limits::default() })
     }
 
     /// What people set.
@@ -73,7 +75,9 @@ impl Context {
         let account = self.account()?;
         let authority = account.authority.as_deref().map(str::as_bytes);
         let api = Api::new(account.server, authority, Arc::new(self.state.tokens()))?;
-        Ok(api.with_patience(self.patience()?))
+        let config = self.config()?;
+        self.limits.set(config.rate("upload-limit"), config.rate("download-limit"));
+        Ok(api.with_patience(self.patience()?).with_limits(self.limits.clone()))
     }
 
     /// How long a server is waited for.

@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use toml::Value;
 
 use super::State;
-use crate::platform;
+use crate::agent::schedule;
+use crate::{api, platform};
 
 /// A setting.
 #[derive(Debug)]
@@ -34,6 +35,8 @@ enum Kind {
     Name,
     OneOf(&'static [&'static str]),
     Number { least: i64, most: i64 },
+    Rate,
+    Schedule,
 }
 
 /// All settings, in the order in which they are shown.
@@ -67,6 +70,36 @@ pub const KEYS: &[Key] = &[
         about: "seconds without a byte after which a server counts as gone",
         default: Default::Number(60),
         kind: Kind::Number { least: 1, most: 3600 },
+    },
+    Key {
+        name: "schedule",
+        about: "when `sync run` syncs: always, every 15 min, or at 02:00",
+        default: Default::Text("always"),
+        kind: Kind::Schedule,
+    },
+    Key {
+        name: "upload-limit",
+        about: "how fast contents are sent at most: none, or as in 2 MB/s or 16 Mbit/s",
+        default: Default::Text("none"),
+        kind: Kind::Rate,
+    },
+    Key {
+        name: "download-limit",
+        about: "how fast contents are received at most, likewise",
+        default: Default::Text("none"),
+        kind: Kind::Rate,
+    },
+    Key {
+        name: "guard-files",
+        about: "so many files are deleted on the server without asking",
+        default: Default::Number(50),
+        kind: Kind::Number { least: 0, most: 1_000_000_000 },
+    },
+    Key {
+        name: "guard-percent",
+        about: "and so many in a hundred, if that is more",
+        default: Default::Number(20),
+        kind: Kind::Number { least: 0, most: 100 },
     },
 ];
 
@@ -163,6 +196,8 @@ impl Key {
         let fits = match (self.kind, &value) {
             (Kind::Name, Value::String(text)) => holdfast_protocol::check_name(text).is_ok(),
             (Kind::OneOf(words), Value::String(text)) => words.contains(&text.as_str()),
+            (Kind::Rate, Value::String(text)) => api::read_rate(text).is_ok(),
+            (Kind::Schedule, Value::String(text)) => text.parse::<schedule::Schedule>().is_ok(),
             (Kind::Number { least, most }, Value::Integer(number)) => (least..=most).contains(number),
             _ => false,
         };
@@ -173,6 +208,8 @@ impl Key {
         let expected = match self.kind {
             Kind::Name => "a name without a slash".to_owned(),
             Kind::OneOf(words) => words.join(" or "),
+            Kind::Rate => format!("none, or at least {} B/s, as in 2 MB/s", api::SLOWEST),
+            Kind::Schedule => schedule::EXPECTED.to_owned(),
             Kind::Number { least, most } => format!("a number from {least} to {most}"),
         };
         ConfigError::Value { name: self.name, expected, got: got.to_owned() }
@@ -205,6 +242,16 @@ impl Config {
     /// A key's value as a number.
     pub fn number(&self, name: &'static str) -> u64 {
         self.text(name).parse().unwrap_or_default()
+    }
+
+    /// A key's value as bytes a second; `None` for no limit.
+    pub fn rate(&self, name: &'static str) -> Option<u64> {
+        api::read_rate(&self.text(name)).ok().flatten()
+    }
+
+    /// When `sync run` syncs.
+    pub fn schedule(&self) -> schedule::Schedule {
+        self.text("schedule").parse().unwrap_or_default()
     }
 }
 

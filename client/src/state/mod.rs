@@ -7,7 +7,7 @@ mod pairs;
 
 pub use account::{Account, AccountError, FileStore};
 pub use config::{Config, ConfigError, KEYS, Key};
-pub use pairs::Pair;
+pub use pairs::{Folder, Pair};
 
 use std::ffi::OsString;
 use std::io;

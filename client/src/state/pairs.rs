@@ -1,5 +1,6 @@
 //! Which folders of this device are kept in sync with which places on the server.
 
+use std::fs::OpenOptions;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -8,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::State;
+use crate::agent::plan::LeftOut;
+use crate::agent::schedule::Pause;
 use crate::platform;
 
 /// A folder and what it is kept in sync with.
@@ -27,9 +30,32 @@ pub struct Pair {
     pub node: Uuid,
     /// The server.
     pub server: String,
+    /// Folders in it that this device does not take part in.
+    #[serde(default)]
+    pub left_out: Vec<Folder>,
+    /// Not synced by `sync run` for now.
+    #[serde(default)]
+    pub paused: Option<Pause>,
+}
+
+/// A folder that is left out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Folder {
+    /// Which, whatever it is called by now.
+    pub node: Uuid,
+    /// Where it was, from the folder that is synced, when it was left out.
+    pub path: String,
+    /// Whether what was here then stays here.
+    pub keep: bool,
 }
 
 impl Pair {
+    /// What the planner is told of the folders that are left out.
+    pub fn scope(&self) -> Vec<LeftOut> {
+        let of = |folder: &Folder| LeftOut { id: folder.node, path: folder.path.clone(), keep: folder.keep };
+        self.left_out.iter().map(of).collect()
+    }
+
     /// The place on the server, for people.
     pub fn place(&self) -> String {
         format!("{}:{}", self.drive_name, self.path)
@@ -43,7 +69,8 @@ struct Pairs {
 }
 
 impl State {
-    fn pairs_file(&self) -> PathBuf {
+    /// Where the pairs are.
+    pub fn pairs_file(&self) -> PathBuf {
         self.folder.join("sync.json")
     }
 
@@ -53,18 +80,46 @@ impl State {
     /// What the system says; [`io::ErrorKind::InvalidData`] when the file is damaged.
     pub fn pairs(&self) -> io::Result<Vec<Pair>> {
         match std::fs::read(self.pairs_file()) {
-            Ok(bytes) => Ok(serde_json::from_slice::<Pairs>(&bytes)?.pairs),
+            Ok(bytes) => {
+                let read = serde_json::from_slice::<Pairs>(&bytes);
+                // Also where it was cut off, which is another kind of error to the library.
+                Ok(read.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?.pairs)
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
             Err(error) => Err(error),
         }
     }
 
-    /// Keeps all pairs.
+    /// Changes the pairs while nobody else does. A file that is damaged is set aside first, and that name is returned: what it
+    /// said is not known any more.
     ///
     /// # Errors
-    /// What the system says; then what was kept stands.
-    pub fn keep_pairs(&self, pairs: Vec<Pair>) -> io::Result<()> {
+    /// What the system says, or whoever changes; then what was kept stands.
+    pub fn change_pairs<E: From<io::Error>>(
+        &self,
+        change: impl FnOnce(&mut Vec<Pair>) -> Result<(), E>,
+    ) -> Result<Option<PathBuf>, E> {
         self.make()?;
+        let mut options = OpenOptions::new();
+        let lock = options.create(true).truncate(false).write(true).open(self.folder.join("sync.lock"))?;
+        lock.lock()?;
+        let (mut pairs, aside) = match self.pairs() {
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => (Vec::new(), Some(self.set_aside()?)),
+            pairs => (pairs?, None),
+        };
+        change(&mut pairs)?;
+        self.keep_pairs(pairs)?;
+        Ok(aside)
+    }
+
+    fn set_aside(&self) -> io::Result<PathBuf> {
+        let named = |n: u32| self.folder.join(format!("sync.json.damaged-{n}"));
+        let free = named((1..u32::MAX).find(|n| !named(*n).exists()).unwrap_or(u32::MAX));
+        std::fs::rename(self.pairs_file(), &free)?;
+        Ok(free)
+    }
+
+    fn keep_pairs(&self, pairs: Vec<Pair>) -> io::Result<()> {
         let bytes = serde_json::to_vec_pretty(&Pairs { pairs })?;
         platform::replace_private(&self.pairs_file(), &bytes)
     }
@@ -76,7 +131,16 @@ impl State {
     pub fn memory_of(&self, pair: &Pair) -> io::Result<PathBuf> {
         let folder = self.folder.join("sync");
         platform::make_private_folder(&folder)?;
-        Ok(folder.join(format!("{}.db", pair.id)))
+        Ok(self.memory_file(pair.id))
+    }
+
+    fn memory_file(&self, id: Uuid) -> PathBuf {
+        self.folder.join("sync").join(format!("{id}.db"))
+    }
+
+    /// Whether this agent once kept that pair in sync.
+    pub fn remembers(&self, id: Uuid) -> bool {
+        self.memory_file(id).exists()
     }
 
     /// Forgets what a pair remembers.

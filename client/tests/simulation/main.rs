@@ -11,6 +11,7 @@ mod disk;
 mod edits;
 mod rng;
 mod schedule;
+mod scope;
 mod server;
 mod world;
 
@@ -62,6 +63,11 @@ fn devices_agree_whatever_fails_on_the_way() {
 }
 
 #[test]
+fn nothing_is_lost_whatever_is_left_out_ignored_and_taken_in_again() {
+    sweep(Kind::Scoped, 40_000..41_500);
+}
+
+#[test]
 fn a_file_moves_into_a_new_folder_that_has_its_name() {
     for (kind, seed) in [(Kind::Calm, 972), (Kind::Calm, 1262), (Kind::Stormy, 21_203), (Kind::Busy, 10_590)]
     {
@@ -92,6 +98,7 @@ fn one_schedule_by_hand() {
         "Lonely" => Kind::Lonely,
         "Calm" => Kind::Calm,
         "Busy" => Kind::Busy,
+        "Scoped" => Kind::Scoped,
         _ => Kind::Stormy,
     };
     run(kind, seed.parse().unwrap(), true).unwrap();

@@ -13,6 +13,7 @@ use holdfast_protocol::ContentHash;
 use crate::disk::{Body, SimDisk};
 use crate::edits;
 use crate::rng::Rng;
+use crate::scope;
 use crate::server::{Server, hash_of};
 use crate::world::{Faults, Shared, SimHands, SimRemote, World};
 
@@ -29,6 +30,8 @@ pub enum Kind {
     Busy,
     /// And agents die, requests are cut and arrive twice, disks cannot be read.
     Stormy,
+    /// As stormy; and people leave folders out, take them in again, and change what is ignored.
+    Scoped,
 }
 
 struct Device {
@@ -45,13 +48,14 @@ pub fn run(kind: Kind, seed: u64, told: bool) -> Result<(), String> {
     let devices = 2 + rng.below(2);
     let mut disks: Vec<SimDisk> = (0..devices).map(|_| SimDisk::new()).collect();
     for disk in &mut disks {
-        disk.tells_birth = !rng.once_in(6);
+        // An inode's number that is given out again may be taken for what it was; that is not what scope is about.
+        disk.tells_birth = !rng.once_in(6) || kind == Kind::Scoped;
     }
     let faults = match kind {
         Kind::Turns | Kind::Calm => Faults::default(),
         Kind::Lonely => Faults { cut: 15, twice: 15, edit: 20, prune: 200, ..Faults::default() },
         Kind::Busy => Faults { edit: 25, web: 60, twice: 30, ..Faults::default() },
-        Kind::Stormy => {
+        Kind::Stormy | Kind::Scoped => {
             Faults { crash: 40, cut: 40, twice: 15, edit: 40, web: 80, busy: 60, offline: 30, prune: 300 }
         }
     };
@@ -136,7 +140,10 @@ fn play(world: &Shared, fleet: &mut [Device], kind: Kind) -> Result<(), String> 
             }
             world.rng.below(fleet.len())
         };
-        if kind == Kind::Stormy && world.borrow_mut().rng.once_in(40) {
+        if kind == Kind::Scoped {
+            scope::change(&mut world.borrow_mut(), &mut fleet[device].settings, device);
+        }
+        if matches!(kind, Kind::Stormy | Kind::Scoped) && world.borrow_mut().rng.once_in(40) {
             world.borrow_mut().say(|| format!("{device}: its memory is lost"));
             fleet[device].engine = Some(engine(world, device, Store::in_memory().unwrap()));
         }
@@ -209,6 +216,11 @@ fn sync(world: &Shared, device: &mut Device, number: usize) -> Result<Report, St
 fn settle(world: &Shared, fleet: &mut [Device]) -> Result<(), String> {
     world.borrow_mut().faults = Faults::default();
     world.borrow_mut().say(|| "peace".to_owned());
+    // Without rules and with all folders, all hold the same.
+    for device in fleet.iter_mut() {
+        device.settings.left_out.clear();
+    }
+    scope::forget_rules(&mut world.borrow_mut());
     // What stands where a link is cannot be held; people tidy up.
     world.borrow_mut().disks.iter_mut().for_each(without_links);
     let mut quiet = false;

@@ -12,6 +12,7 @@ use holdfast_protocol::delta::Chunk;
 use crate::disk::{Body, SimDisk};
 use crate::edits;
 use crate::rng::Rng;
+use crate::scope;
 use crate::server::{Server, hash_of};
 
 /// How much goes wrong: once in so many acts; 0 for never.
@@ -246,7 +247,8 @@ fn changed<T>(why: &str) -> Result<T, Trouble> {
 
 /// Whether something looks as it was judged; without a time of change, all else decides.
 fn is_as_judged(look: &Look, judged: &Look) -> bool {
-    Look { ctime_ns: if judged.ctime_ns == 0 { 0 } else { look.ctime_ns }, ..*look } == *judged
+    let ctime_ns = if judged.ctime_ns == 0 { 0 } else { look.ctime_ns };
+    Look { ctime_ns, ..*look } == *judged
 }
 
 impl SimHands {
@@ -279,13 +281,14 @@ impl Disk for SimHands {
             return Err(Trouble::Side("the root is not the folder it was".to_owned()));
         }
         let disk = &world.disks[self.device];
-        let mut tree = LocalTree::new(disk.look(1));
+        let mut tree = LocalTree::ignoring(disk.look(1), scope::rules_of(disk));
         let mut closed: BTreeSet<usize> = BTreeSet::new();
         for (path, ino) in disk.paths() {
             let (folder, name) = path.rsplit_once('/').unwrap_or(("", &path));
             let Some(parent) = tree.find(folder).filter(|parent| !closed.contains(parent)) else { continue };
             let look = disk.look(ino);
             let what = match &disk.inodes[&ino].body {
+                body if tree.ignore().is_ignored(&path, matches!(body, Body::Folder(_))) => What::Ignored,
                 Body::Folder(_) if world.rng.once_in(busy) => What::Closed,
                 Body::Folder(_) => What::Folder,
                 Body::File(_) if world.rng.once_in(busy) => What::File(None),
@@ -293,7 +296,7 @@ impl Disk for SimHands {
                 Body::Link => What::Other,
             };
             let index = tree.add(parent, name, what, look);
-            if what == What::Closed {
+            if matches!(what, What::Closed | What::Ignored) {
                 closed.insert(index);
             }
         }

@@ -7,6 +7,7 @@
 mod hands;
 mod incoming;
 mod root;
+mod rules;
 mod scan;
 
 pub use root::{LocalFolder, Marker, OpenError};

@@ -37,6 +37,7 @@ This folder belongs to holdfast, the program that keeps the folder around it in 
 folder.json  says which folder this is, so that an empty mount point is never taken for an emptied folder.
 trash/       holds files that were removed or replaced here because they were on the server; kept for 30 days.
 incoming/    holds what is on its way in.
+ignore       is what .holdfastignore said when it was last read.
 
 `holdfast sync remove` takes it away.
 ";
@@ -85,6 +86,7 @@ pub struct LocalFolder {
     ino: u64,
     pair: Uuid,
     pub(super) unsynced: RefCell<Unsynced>,
+    pub(super) rules: super::rules::Kept,
     _lock: File,
 }
 
@@ -165,6 +167,7 @@ impl LocalFolder {
             ino: stat.ident.ino,
             pair,
             unsynced: RefCell::default(),
+            rules: super::rules::Kept::default(),
             _lock: File::from(lock),
         };
         folder.tidy().map_err(failed)?;

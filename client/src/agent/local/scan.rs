@@ -33,16 +33,22 @@ impl LocalFolder {
         self.check()?;
         let failed = |error: io::Error| Trouble::Side(format!("{}: {error}", self.path.display()));
         let root = look_of(&stat_of(&self.root).map_err(failed)?);
+        let (ignore, notices) = self.rules().map_err(failed)?;
         let mut scanning = Scanning {
             folder: self,
             known,
-            tree: LocalTree::new(root),
+            tree: LocalTree::ignoring(root, ignore),
             folders: HashMap::from([(String::new(), 0)]),
-            notices: Vec::new(),
+            notices,
         };
-        for found in Walk::new(&self.root).map_err(failed)? {
+        let mut walk = Walk::new(&self.root).map_err(failed)?;
+        while let Some(found) = walk.next() {
             match found {
-                Found::Entry { path, stat } => scanning.entry(&path, &stat),
+                Found::Entry { path, stat } => {
+                    if !scanning.entry(&path, &stat) {
+                        walk.pass_over(&path);
+                    }
+                }
                 Found::Problem { path, why } => scanning.problem(&path, &why)?,
             }
         }
@@ -53,14 +59,13 @@ impl LocalFolder {
 }
 
 impl Scanning<'_> {
-    fn entry(&mut self, path: &str, stat: &Stat) {
-        if is_own(path) {
-            return;
-        }
+    /// False for a folder that is not to be looked into.
+    fn entry(&mut self, path: &str, stat: &Stat) -> bool {
         let (above, name) = split(path);
-        let Some(&parent) = self.folders.get(above) else { return };
+        let Some(&parent) = self.folders.get(above).filter(|_| !is_own(path)) else { return false };
         let look = look_of(stat);
         let what = match stat.kind {
+            kind if self.tree.ignore().is_ignored(path, kind == EntryKind::Folder) => What::Ignored,
             EntryKind::Folder => What::Folder,
             EntryKind::File => match (self.known)(&look) {
                 Some(hash) => What::File(Some(hash)),
@@ -73,6 +78,7 @@ impl Scanning<'_> {
         if what == What::Folder {
             self.folders.insert(path.to_owned(), index);
         }
+        what == What::Folder || stat.kind != EntryKind::Folder
     }
 
     fn other(&mut self, path: &str, why: &str) -> What {
@@ -119,8 +125,13 @@ impl Scanning<'_> {
             self.tree.close(index);
         } else {
             let (above, name) = split(&text);
+            let is_ignored = self.tree.ignore().is_ignored(&text, true);
             if let Some(&parent) = self.folders.get(above) {
-                self.tree.add(parent, name, What::Other, Look::default());
+                let what = if is_ignored { What::Ignored } else { What::Other };
+                self.tree.add(parent, name, what, Look::default());
+            }
+            if is_ignored {
+                return Ok(());
             }
         }
         self.notices.push((text, told));

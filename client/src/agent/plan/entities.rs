@@ -5,11 +5,14 @@ use std::collections::BTreeMap;
 use holdfast_protocol::Kind;
 
 use super::matching::{self, Matches};
+use super::scope::{self, Reach};
+use super::values::{self, Value};
 use super::{Entity, View, Withheld};
-use crate::agent::trees::{BaseRow, NodeId, RemoteNode, State, What};
+use crate::agent::trees::{BaseRow, NodeId, RemoteNode, What};
 
-/// Fewer deletions than this need no confirmation, unless they are all there is (algorithms B rule 9).
-const FEW: usize = 50;
+/// Said of what people put where nothing is sent from.
+const NOT_SENT: &str = "lies in a folder that is left out on this device; it stays here and is not sent";
+const MOVED_OUT: &str = "was moved into a folder that is left out on this device; left alone on both sides";
 
 /// Whose name and folder count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +43,8 @@ pub struct Thing<'a> {
     pub frozen: bool,
     /// It keeps its name and folder on either side for now.
     pub stays_put: bool,
+    /// It is left out from now on and goes from here: once what is here is on the server as well, and never there.
+    pub leaving: bool,
     /// Whose name and folder count.
     pub side: Side,
     /// The folder it is to be in.
@@ -62,6 +67,8 @@ pub struct All<'a> {
     pub withheld: Option<Withheld>,
     /// Rows of what neither side holds.
     pub forgotten: Vec<NodeId>,
+    /// What is left alone, and why.
+    pub notices: Vec<(String, String)>,
 }
 
 /// Decides what stays.
@@ -73,6 +80,7 @@ pub fn decide<'a>(view: &View<'a>) -> All<'a> {
     let moved = judge_locals(view, &matches, &mut all);
     judge_absent(view, &mut all, &unknown);
     choose_sides(&mut all, &moved);
+    judge_leaving(view, &mut all);
     guard(view, &mut all);
     settle(&mut all, view);
     all
@@ -86,33 +94,35 @@ fn gather<'a>(view: &View<'a>, matches: &Matches) -> All<'a> {
         of_local: vec![0; view.local.len()],
         withheld: None,
         forgotten: Vec::new(),
+        notices: Vec::new(),
     };
-    let mut live: Vec<(&RemoteNode, bool)> =
-        view.remote.get(view.settings.root).map(|root| (root, false)).into_iter().collect();
-    let mut next = 0;
-    while let Some(&(node, missing)) = live.get(next) {
-        next += 1;
-        let missing = missing || node.state == State::Missing;
-        live.extend(
-            view.remote
-                .children(node.id)
-                .filter(|child| child.state != State::Dead)
-                .map(|child| (child, missing)),
-        );
+    let mut walk = scope::RemoteWalk::new(view, matches);
+    while let Some((node, reach, missing)) = walk.next() {
         let entity = all.list.len();
-        all.of_node.insert(node.id, entity);
-        let base = view.base.get(node.id);
-        let local = matches.local_of.get(&node.id).copied();
-        all.list.push(Thing {
-            remote: Some(node),
-            base,
-            frozen: missing,
-            side: Side::Remote,
-            ..thing(Some(node.id), local, node.kind)
-        });
+        let thing = match reach {
+            Reach::Ignored => Thing { remote: Some(node), ..out(None, None, node.kind) },
+            Reach::Out => Thing { remote: Some(node), ..out(Some(node.id), None, node.kind) },
+            Reach::In | Reach::Leaving => Thing {
+                remote: Some(node),
+                base: view.base.get(node.id),
+                frozen: missing,
+                leaving: reach == Reach::Leaving,
+                side: Side::Remote,
+                ..thing(Some(node.id), matches.local_of.get(&node.id).copied(), node.kind)
+            },
+        };
+        if reach != Reach::Ignored {
+            all.of_node.insert(node.id, entity);
+        }
+        all.list.push(thing);
     }
     for row in view.base.iter() {
-        if all.of_node.contains_key(&row.id) {
+        if let Some(&entity) = all.of_node.get(&row.id) {
+            // What is left out is agreed on no more.
+            let thing = &all.list[entity];
+            if thing.base.is_none() {
+                all.forgotten.push(row.id);
+            }
             continue;
         }
         let local = matches.local_of.get(&row.id).copied();
@@ -123,19 +133,62 @@ fn gather<'a>(view: &View<'a>, matches: &Matches) -> All<'a> {
         all.of_node.insert(row.id, all.list.len());
         all.list.push(Thing { base: Some(row), ..thing(Some(row.id), local, row.kind) });
     }
-    for (index, node) in view.local.iter() {
-        all.of_local[index] = if let Some(entity) = matches.node_of[index].and_then(|id| all.of_node.get(&id))
-        {
-            *entity
-        } else {
-            let kind =
-                if matches!(node.what, What::Folder | What::Closed) { Kind::Folder } else { Kind::File };
-            let frozen = matches!(node.what, What::Other | What::File(None));
-            all.list.push(Thing { frozen, ..thing(None, Some(index), kind) });
-            all.list.len() - 1
-        };
-    }
+    gather_here(view, matches, &mut all);
     all
+}
+
+/// What stands in the folder: known already, or an entity of its own.
+fn gather_here(view: &View<'_>, matches: &Matches, all: &mut All<'_>) {
+    let places = scope::Places::of(view, matches, all);
+    let mut is_out = vec![false; view.local.len()];
+    for (index, node) in view.local.iter() {
+        let known = matches.node_of[index].and_then(|id| all.of_node.get(&id)).copied();
+        let known = known.filter(|&entity| all.list[entity].local == Some(index));
+        let above = all.of_local[node.parent];
+        let is_below = index != 0 && (is_out[node.parent] || all.list[above].leaving);
+        if let Some(entity) = known {
+            all.of_local[index] = entity;
+            let thing = &mut all.list[entity];
+            if is_below && !thing.leaving {
+                is_out[index] = true;
+                thing.frozen = true;
+                thing.stays_put = true;
+                all.notices.push((path_here(view, index), MOVED_OUT.to_owned()));
+            }
+            continue;
+        }
+        let kind = if matches!(node.what, What::Folder | What::Closed) { Kind::Folder } else { Kind::File };
+        let is_told = places.has(index).then_some(!places.is_kept(index));
+        let thing = if node.what == What::Ignored || is_below || is_told.is_some() {
+            is_out[index] = node.what != What::Ignored;
+            if is_told.unwrap_or(!is_out[node.parent]) && is_out[index] {
+                all.notices.push((path_here(view, index), NOT_SENT.to_owned()));
+            }
+            out(None, Some(index), kind)
+        } else {
+            let frozen = matches!(node.what, What::Other | What::File(None));
+            Thing { frozen, ..thing(None, Some(index), kind) }
+        };
+        all.of_local[index] = all.list.len();
+        all.list.push(thing);
+    }
+}
+
+/// Something that is none of this device's business: it has its name, and nothing is done to it.
+fn out<'a>(id: Option<NodeId>, local: Option<usize>, kind: Kind) -> Thing<'a> {
+    Thing { keep: false, frozen: true, side: Side::Remote, ..thing(id, local, kind) }
+}
+
+/// Path of an entry of the folder.
+fn path_here(view: &View<'_>, mut index: usize) -> String {
+    let mut names = Vec::new();
+    while index != 0 {
+        let node = view.local.get(index);
+        names.push(node.name.as_str());
+        index = node.parent;
+    }
+    names.reverse();
+    names.join("/")
 }
 
 fn thing<'a>(id: Option<NodeId>, local: Option<usize>, kind: Kind) -> Thing<'a> {
@@ -149,6 +202,7 @@ fn thing<'a>(id: Option<NodeId>, local: Option<usize>, kind: Kind) -> Thing<'a> 
         keep: true,
         frozen: false,
         stays_put: false,
+        leaving: false,
         side: Side::Local,
         parent: 0,
         name: String::new(),
@@ -225,16 +279,39 @@ fn choose_sides(all: &mut All<'_>, moved: &[bool]) {
     }
 }
 
+/// What is left out from now on: it goes from here as soon as the server has what is here.
+fn judge_leaving(view: &View<'_>, all: &mut All<'_>) {
+    for thing in &mut all.list {
+        if !thing.leaving {
+            // Moved to where nothing is sent from: its name there counts no more than anything else of it.
+            if thing.frozen && thing.stays_put && thing.remote.is_some() {
+                thing.side = Side::Remote;
+            }
+            continue;
+        }
+        let what = thing.local.map(|index| view.local.get(index).what);
+        thing.stays_put = true;
+        thing.side = Side::Local;
+        thing.frozen |= what == Some(What::Closed);
+        let value = values::of(view, thing);
+        thing.frozen |= value == Value::Wait;
+        thing.keep = thing.frozen || !matches!(value, Value::Same | Value::Download);
+    }
+}
+
 /// Withholds deletions on the server when so much vanished here that it may not have been meant.
 fn guard(view: &View<'_>, all: &mut All<'_>) {
     let files = |thing: &&Thing<'_>| thing.kind == Kind::File;
     let agreed = view.base.iter().filter(|row| row.kind == Kind::File).count();
     let going: Vec<Entity> = (1..all.list.len())
-        .filter(|&entity| !all.list[entity].keep && all.list[entity].remote.is_some())
+        .filter(|&entity| {
+            let thing = &all.list[entity];
+            !thing.keep && !thing.frozen && !thing.leaving && thing.remote.is_some()
+        })
         .collect();
     let deletes = going.iter().map(|&entity| &all.list[entity]).filter(files).count();
     let here = all.list.iter().filter(files).any(|thing| thing.base.is_some() && thing.local.is_some());
-    let few = deletes <= FEW.max(agreed / 5);
+    let few = view.settings.guard.allows(deletes, agreed);
     if deletes == 0 || (few && (here || agreed < 2)) {
         return;
     }
@@ -372,7 +449,7 @@ impl Unknown {
             for row in inside.remove(&folder).unwrap_or_default() {
                 let covered = here
                     .and_then(|index| view.local.children(index).get(&row.name))
-                    .is_some_and(|index| view.local.get(*index).what == What::Other);
+                    .is_some_and(|index| matches!(view.local.get(*index).what, What::Other | What::Ignored));
                 if hidden || covered {
                     unknown.insert(row.id);
                 }

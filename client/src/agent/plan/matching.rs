@@ -39,7 +39,7 @@ pub fn find(view: &View<'_>) -> Matches {
     let local_of = BTreeMap::from([(view.settings.root, 0)]);
     let (mut by_file, mut known) = (BTreeMap::new(), BTreeMap::new());
     for (index, node) in view.local.iter().skip(1) {
-        if let (Some(same), true) = (same(&node.look), node.what != What::Other) {
+        if let (Some(same), true) = (same(&node.look), !matches!(node.what, What::Other | What::Ignored)) {
             by_file.entry(same).and_modify(|one| *one = None).or_insert(Some(index));
         }
     }

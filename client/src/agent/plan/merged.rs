@@ -39,7 +39,11 @@ impl Merging<'_, '_, '_> {
     fn names(&mut self) {
         let mut groups: BTreeMap<String, Vec<Entity>> = BTreeMap::new();
         for &entity in &self.inside[self.folder] {
-            let name = &self.all.list[entity].name;
+            let Thing { name, leaving, .. } = &self.all.list[entity];
+            // What leaves makes room by itself.
+            if *leaving {
+                continue;
+            }
             let key = if self.view.settings.folds { fold_key(name) } else { name.clone() };
             groups.entry(key).or_default().push(entity);
         }
@@ -222,6 +226,7 @@ impl Merging<'_, '_, '_> {
             keep: true,
             frozen: false,
             stays_put: false,
+            leaving: false,
             side: Side::Local,
             parent: thing.parent,
             name,

@@ -50,6 +50,7 @@ pub fn steps(view: &View<'_>, all: &mut All<'_>, prefix: &str, plan: &mut Plan) 
     let mut ordering = Ordering { view, all, prefix, plan, here, there, moved };
     ordering.structure(true);
     ordering.structure(false);
+    ordering.stays();
     ordering.agreed();
     ordering.contents();
 }
@@ -87,7 +88,7 @@ impl Ordering<'_, '_> {
                 continue;
             }
             if !thing.keep {
-                if on {
+                if on && (device || !thing.leaving) {
                     deletes.push(entity);
                 }
             } else if on {
@@ -306,6 +307,7 @@ impl Ordering<'_, '_> {
                 continue;
             }
             match (thing.remote, thing.local) {
+                (Some(_), None) if thing.leaving => {}
                 (Some(node), None) => self.download(entity, node),
                 (None, Some(_)) => uploads.push(entity),
                 (Some(node), Some(_)) => match values::of(self.view, thing) {
@@ -317,6 +319,25 @@ impl Ordering<'_, '_> {
             }
         }
         uploads.into_iter().for_each(|entity| self.upload(entity));
+    }
+
+    /// Tells of folders that were deleted elsewhere and stay, for what is none of the server's is in them.
+    fn stays(&mut self) {
+        for (entity, thing) in self.all.list.iter().enumerate().skip(1) {
+            if thing.keep
+                || thing.frozen
+                || thing.leaving
+                || thing.remote.is_some()
+                || thing.kind != Kind::Folder
+            {
+                continue;
+            }
+            let is_out = |child: Entity| !self.all.list[child].keep && self.all.list[child].frozen;
+            if let Some(path) = self.here.path(entity).filter(|_| self.here.inside(entity).any(is_out)) {
+                let why = "was deleted elsewhere; it stays here, for it holds what is ignored or left out";
+                self.plan.notices.push((path, why.to_owned()));
+            }
+        }
     }
 
     fn look(&self, entity: Entity, thing: &Thing<'_>) -> Option<Look> {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use holdfast_protocol::ContentHash;
 
 use super::Look;
+use crate::agent::ignore::Ignore;
 
 /// What stands under a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub enum What {
     Closed,
     /// A link, a socket, a device, another file system: it has the name, and is left alone.
     Other,
+    /// Somebody said that it is not to be synced: likewise, and what is in it was not looked at.
+    Ignored,
 }
 
 /// One entry of the folder.
@@ -37,13 +40,24 @@ pub struct LocalNode {
 pub struct LocalTree {
     nodes: Vec<LocalNode>,
     children: Vec<BTreeMap<String, usize>>,
+    ignore: Ignore,
 }
 
 impl LocalTree {
-    /// With nothing but a root.
+    /// With nothing but a root, and nothing ignored.
     pub fn new(look: Look) -> Self {
+        Self::ignoring(look, Ignore::default())
+    }
+
+    /// With nothing but a root, and the rules by which it is walked.
+    pub fn ignoring(look: Look, ignore: Ignore) -> Self {
         let root = LocalNode { parent: 0, name: String::new(), what: What::Folder, look };
-        Self { nodes: vec![root], children: vec![BTreeMap::new()] }
+        Self { nodes: vec![root], children: vec![BTreeMap::new()], ignore }
+    }
+
+    /// The rules by which it was walked.
+    pub fn ignore(&self) -> &Ignore {
+        &self.ignore
     }
 
     /// Adds an entry to a folder and returns its index; one of that name is replaced.

@@ -9,13 +9,14 @@ use tokio::runtime::Handle;
 
 use crate::agent::engine::{Engine, Report};
 use crate::agent::local::{LocalFolder, OpenError};
+use crate::agent::plan::Guard;
 use crate::agent::server::Drive;
 use crate::agent::store::{Opened, Store};
 use crate::agent::{Settings, Trouble};
 use crate::commands::failure::Exit;
 use crate::commands::{Context, Failure};
 use crate::show::visible;
-use crate::state::Pair;
+use crate::state::{Config, Pair};
 
 /// A pair with its engine.
 pub struct Syncing {
@@ -43,9 +44,26 @@ pub fn chosen(context: &Context, wanted: &[PathBuf]) -> Result<Vec<Pair>, Failur
 /// All pairs.
 pub fn all(context: &Context) -> Result<Vec<Pair>, Failure> {
     context.state.pairs().map_err(|error| {
-        let file = context.state.folder().join("sync.json");
-        Failure::failed(format!("{}: {error}", file.display()))
+        let failure = Failure::failed(format!("{}: {error}", context.state.pairs_file().display()));
+        if error.kind() == std::io::ErrorKind::InvalidData {
+            return failure.hint(
+                "which folders are synced is not known any more; `holdfast sync add` each of them as before, and the file is set \
+                 aside: what is remembered of the folders themselves still counts",
+            );
+        }
+        failure
     })
+}
+
+/// Changes the pairs while no other command does.
+pub fn change(
+    context: &Context,
+    change: impl FnOnce(&mut Vec<Pair>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    if let Some(aside) = context.state.change_pairs(change)? {
+        context.out.note(&format!("the list of folders was damaged and lies in {} now", aside.display()))?;
+    }
+    Ok(())
 }
 
 /// The pair of a folder.
@@ -89,9 +107,17 @@ pub fn begin(context: &Context, pair: &Pair) -> Result<Syncing, Failure> {
         device: account.device_name,
         windows: cfg!(windows),
         folds: cfg!(any(windows, target_os = "macos")),
+        left_out: pair.scope(),
+        guard: guard(&context.config()?),
         ..Settings::default()
     };
     Ok(Syncing { pair: pair.clone(), engine, settings })
+}
+
+/// How many deletions are not asked about.
+pub fn guard(config: &Config) -> Guard {
+    let number = |name| usize::try_from(config.number(name)).unwrap_or(usize::MAX);
+    Guard { files: number("guard-files"), percent: number("guard-percent") }
 }
 
 fn of_folder(pair: &Pair, error: &OpenError) -> Failure {
@@ -147,6 +173,11 @@ fn outcome(report: &Result<Report, Trouble>) -> BTreeMap<&'static str, String> {
 /// The time as it goes into a conflict copy's name: to the minute, as the clock on the wall.
 pub fn now_for_names() -> String {
     crate::show::Clock::Local.show(OffsetDateTime::now_utc()).replace(':', ".")
+}
+
+/// A time by the clock on the wall; in UTC where this system does not tell.
+pub fn local(time: OffsetDateTime) -> OffsetDateTime {
+    time::UtcOffset::local_offset_at(time).map_or(time, |offset| time.to_offset(offset))
 }
 
 /// A report for scripts.

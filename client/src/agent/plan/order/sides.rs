@@ -65,6 +65,11 @@ impl Virtual {
         self.occupant(parent, name).is_none()
     }
 
+    /// What is in it.
+    pub fn inside(&self, entity: Entity) -> impl Iterator<Item = Entity> {
+        self.names[entity].values().copied()
+    }
+
     /// Whether nothing is in it.
     pub fn is_empty(&self, entity: Entity) -> bool {
         self.names[entity].is_empty()
