@@ -11,9 +11,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use holdfast_protocol::ContentHash;
 
 use super::contract::{Disk, Remote, Scan, Trouble};
-use super::plan::{self, Plan, Settings, Step, Withheld};
+use super::plan::{self, Plan, Settings, Step, Withheld, level};
 use super::store::{Memory, Note, Store};
-use super::trees::Look;
+use super::trees::{BaseRow, Look};
 use groups::Run;
 
 /// So often a sync looks anew; whoever goes on changing things meanwhile is met by the next sync.
@@ -120,6 +120,12 @@ impl<R: Remote<Outgoing = D::Outgoing>, D: Disk> Engine<R, D> {
         for _ in 0..ROUNDS {
             self.pull()?;
             let scan = self.scan()?;
+            if self.is_level(&scan, settings)? {
+                report.notices.clone_from(&scan.notices);
+                report.withheld = None;
+                report.quiet = true;
+                break;
+            }
             let plan = self.plan(&scan, settings)?;
             report.notices.clone_from(&scan.notices);
             report.notices.extend(plan.notices.iter().cloned());
@@ -157,20 +163,22 @@ impl<R: Remote<Outgoing = D::Outgoing>, D: Disk> Engine<R, D> {
     }
 
     fn scan(&self) -> Result<Scan, Trouble> {
-        let agreed: HashMap<Look, ContentHash> = self
-            .memory
-            .base
-            .iter()
-            .filter_map(|row| row.look.filter(|look| look.ctime_ns != 0).zip(row.hash))
-            .collect();
+        let rows = self.memory.base.iter().filter_map(|row| Some((row.look?.ino, row)));
+        let rows: HashMap<u64, &BaseRow> = rows.filter(|(ino, _)| *ino != 0).collect();
+        let agreed = |look: &Look| {
+            let row =
+                rows.get(&look.ino).filter(|row| row.look.is_some_and(|known| known.is_untouched(look)));
+            row.and_then(|row| row.hash)
+        };
         let contents = self.contents.borrow();
-        let scan = self.disk.scan(&|look: &Look| agreed.get(look).or_else(|| contents.get(look)).copied())?;
+        let scan = self.disk.scan(&|look: &Look| agreed(look).or_else(|| contents.get(look).copied()))?;
         drop(contents);
-        self.remember(&scan);
+        self.remember(&scan, &agreed);
         Ok(scan)
     }
 
-    fn remember(&self, scan: &Scan) {
+    /// Contents that were hashed and are not agreed on, and what looks so fresh that it may change unseen.
+    fn remember(&self, scan: &Scan, agreed: &dyn Fn(&Look) -> Option<ContentHash>) {
         let (mut contents, mut fresh) = (self.contents.borrow_mut(), self.fresh.borrow_mut());
         contents.clear();
         fresh.clear();
@@ -179,15 +187,56 @@ impl<R: Remote<Outgoing = D::Outgoing>, D: Disk> Engine<R, D> {
             let look = self.disk.settled(node.look);
             if look.ctime_ns == 0 {
                 fresh.insert(node.look);
-            } else if contents.len() < REMEMBERED {
+            } else if contents.len() < REMEMBERED && agreed(&look).is_none() {
                 contents.insert(look, hash);
             }
         }
     }
 
-    fn plan(&self, scan: &Scan, settings: &mut Settings) -> Result<Plan, Trouble> {
+    /// Whether all three trees are the same, so that there is nothing to plan. The server's is not even read where nothing was
+    /// told of it since it last was.
+    fn is_level(&mut self, scan: &Scan, settings: &Settings) -> Result<bool, Trouble> {
+        let Some(looks) = level::with_local(&scan.tree, &self.memory.base, settings) else {
+            return Ok(false);
+        };
+        let token = self.memory.token.clone();
+        let was_level = self.memory.intents.is_empty() && self.store.level()? == token;
+        let mut notes = Vec::new();
+        if !was_level {
+            self.remote_tree()?;
+            let Memory { remote: Some(remote), base, .. } = &self.memory else { return Ok(false) };
+            let Some(seqs) = level::with_remote(remote, base, settings) else { return Ok(false) };
+            notes.extend(seqs.into_iter().map(Note::Agreed));
+            if !self.memory.intents.is_empty() {
+                notes.push(Note::Quiet);
+            }
+        }
+        notes.extend(looks.into_iter().filter_map(|row| {
+            let look = row.look.map(|look| self.kept(row.kind, look));
+            Some(Note::Looks { id: row.id, look: Some(look?) })
+        }));
+        let is_noted = !notes.is_empty();
+        self.note(notes)?;
+        if let Some(token) = token.filter(|_| is_noted || !was_level) {
+            self.store.set_level(&token)?;
+        }
+        Ok(true)
+    }
+
+    /// The server's tree, read when it is first asked for.
+    fn remote_tree(&mut self) -> Result<(), Trouble> {
+        if self.memory.remote.is_none() {
+            self.memory.remote = Some(self.store.load_remote()?);
+        }
+        Ok(())
+    }
+
+    fn plan(&mut self, scan: &Scan, settings: &mut Settings) -> Result<Plan, Trouble> {
+        self.remote_tree()?;
         loop {
-            let Memory { remote, base, intents, .. } = &self.memory;
+            let Memory { remote: Some(remote), base, intents, .. } = &self.memory else {
+                return Err(Trouble::Side("the server's tree was not read".to_owned()));
+            };
             let plan = plan::plan(remote, base, &scan.tree, intents, settings)
                 .map_err(|why| Trouble::Side(why.to_string()))?;
             let unknown: Vec<_> =

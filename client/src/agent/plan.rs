@@ -6,6 +6,7 @@
 //! once; `order` finds steps that make both sides that tree.
 
 mod entities;
+pub mod level;
 mod matching;
 mod merged;
 mod order;

@@ -18,6 +18,10 @@ use super::trees::{BaseRow, BaseTree, Look, NodeId, RemoteTree};
 /// The version of the tables that is written.
 const FORMAT: i64 = 1;
 
+/// The fact that tells at which token the server's tree was what was agreed on.
+const LEVEL: &str = "level";
+const FORGET_LEVEL: &str = "DELETE FROM facts WHERE name = 'level'";
+
 const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS remote (
@@ -53,8 +57,8 @@ pub enum Opened {
 /// All that is remembered.
 #[derive(Debug, Default)]
 pub struct Memory {
-    /// The server's tree.
-    pub remote: RemoteTree,
+    /// The server's tree; `None` as long as nobody asked for it.
+    pub remote: Option<RemoteTree>,
     /// What was agreed on.
     pub base: BaseTree,
     /// What was about to be sent.
@@ -132,11 +136,15 @@ impl Store {
         db.busy_timeout(std::time::Duration::from_secs(5))?;
         db.pragma_update(None, "journal_mode", "WAL")?;
         db.pragma_update(None, "synchronous", "FULL")?;
-        let sound: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-        if sound != "ok" {
-            return Err(damage(&sound));
+        let store = Self::with(db)?;
+        // Where all was well at the end, what is needed of it is read and believed.
+        if store.fact(LEVEL)?.is_none() {
+            let sound: String = store.db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+            if sound != "ok" {
+                return Err(damage(&sound));
+            }
         }
-        Self::with(db)
+        Ok(store)
     }
 
     /// In memory alone.
@@ -196,16 +204,48 @@ impl Store {
         looked().unwrap_or_default()
     }
 
-    /// All that is remembered.
+    /// The token at which the server's tree was last found to be what was agreed on, unless something was noted since.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn level(&self) -> rusqlite::Result<Option<String>> {
+        self.fact(LEVEL)
+    }
+
+    /// Notes that the server's tree is what was agreed on.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn set_level(&self, token: &str) -> rusqlite::Result<()> {
+        self.set_fact(LEVEL, token)
+    }
+
+    /// The server's tree.
+    ///
+    /// # Errors
+    /// SQLite's; a row that means nothing is damage.
+    pub fn load_remote(&self) -> Result<RemoteTree, Trouble> {
+        let loaded = || -> rusqlite::Result<RemoteTree> {
+            let mut remote = RemoteTree::default();
+            let mut asked = self.db.prepare(rows::REMOTE)?;
+            for node in asked.query_map([], rows::remote)? {
+                remote.take(node?);
+            }
+            Ok(remote)
+        };
+        loaded().map_err(|error| {
+            // So that the file is looked at more closely when it is opened again.
+            let _ = self.db.execute(FORGET_LEVEL, []);
+            error.into()
+        })
+    }
+
+    /// All that is remembered but the server's tree.
     ///
     /// # Errors
     /// SQLite's; a row that means nothing is damage.
     pub fn load(&self) -> Result<Memory, Trouble> {
         let mut memory = Memory { token: self.fact("token")?, ..Memory::default() };
-        let mut asked = self.db.prepare(rows::REMOTE)?;
-        for node in asked.query_map([], rows::remote)? {
-            memory.remote.take(node?);
-        }
         let mut asked = self.db.prepare(rows::BASE)?;
         for row in asked.query_map([], rows::base)? {
             memory.base.set(row?);
@@ -256,6 +296,7 @@ impl Store {
     /// SQLite's; then nothing was noted.
     pub fn note(&mut self, notes: &[Note]) -> Result<(), Trouble> {
         let tx = self.db.transaction()?;
+        tx.prepare_cached(FORGET_LEVEL)?.execute([])?;
         for note in notes {
             match note {
                 Note::Agreed(row) => rows::put_base(&mut *tx.prepare_cached(rows::PUT_BASE)?, row)?,
@@ -286,10 +327,12 @@ impl Store {
 impl Memory {
     /// Takes a page that was stored.
     pub fn take(&mut self, page: Feed) {
-        if page.reset {
-            self.remote = RemoteTree::default();
+        if let Some(remote) = &mut self.remote {
+            if page.reset {
+                *remote = RemoteTree::default();
+            }
+            page.changes.into_iter().for_each(|node| remote.take(node));
         }
-        page.changes.into_iter().for_each(|node| self.remote.take(node));
         self.token = Some(page.token);
     }
 
