@@ -23,6 +23,7 @@ use crate::service::placement::Shared;
 use crate::service::pulse::Pulse;
 use crate::service::remembered::{A_MOMENT, Remembered};
 use crate::service::setup::SetupCode;
+use crate::service::uploads::{self, Uploads};
 use crate::tls::{Fault, Tls};
 use crate::verdicts::Verdicts;
 
@@ -53,6 +54,8 @@ pub struct Inner {
     pub callers: Remembered<Proof, Caller>,
     /// The first account's code.
     pub setup: SetupCode,
+    /// Resumable uploads that somebody is adding to, or was a while ago.
+    pub uploads: Uploads,
     /// Wakes those who follow what happens.
     pub pulse: Arc<Pulse>,
     /// How many followers each account (internal id) has.
@@ -124,6 +127,7 @@ impl App {
             verdicts: Verdicts::default(),
             callers: Remembered::new(CALLERS, A_MOMENT),
             setup: SetupCode::default(),
+            uploads: Uploads::default(),
             pulse,
             followers: Mutex::default(),
             server_id,
@@ -161,7 +165,9 @@ impl App {
     /// The catalogue's; a drive that cannot be opened is offline, not an error.
     pub async fn start(&self) -> Result<()> {
         self.serving.store(true, Ordering::Relaxed);
-        self.drives.start().await
+        self.drives.start().await?;
+        tokio::spawn(uploads::clean(self.clone()));
+        Ok(())
     }
 
     /// Whether this process serves the drives' folders; a command that only changes the catalogue does not.

@@ -30,6 +30,7 @@ pub mod testing;
 #[cfg(test)]
 mod tests;
 pub mod tree;
+pub mod uploads;
 pub mod users;
 pub mod versions;
 mod writer;

@@ -136,6 +136,7 @@ pub(super) const FILES: &[(&str, Statements)] = &[
     ("sums", super::sums::STATEMENTS),
     ("sync", super::sync::STATEMENTS),
     ("tree", super::tree::STATEMENTS),
+    ("uploads", super::uploads::STATEMENTS),
     ("users", super::users::STATEMENTS),
     ("versions", super::versions::STATEMENTS),
 ];

@@ -20,4 +20,5 @@ pub mod records;
 pub mod router;
 pub mod target;
 pub mod time;
+pub mod tus;
 pub mod upload;

@@ -38,4 +38,5 @@ mod tests;
 pub mod touch;
 pub mod trash;
 pub mod upload;
+pub mod uploads;
 pub mod users;

@@ -15,7 +15,7 @@ pub use folders::{Deletion, NewFolder, delete, make_folder, make_folder_with};
 pub(super) use folders::{delete_in, make_in};
 pub use moves::rename;
 pub(super) use moves::rename_in;
-pub(super) use put::{Outcome, put_in};
+pub(super) use put::{Outcome, put_in, try_put};
 pub use put::{Put, put};
 
 use super::act::{NEEDS_FOLDERS, StagedFolder, Written};

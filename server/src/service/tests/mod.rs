@@ -109,7 +109,7 @@ impl House {
 
     async fn put_if(&self, at: &str, text: &str, expect: Expect) -> Result<PutDone> {
         let blob = self.blob(text).await;
-        let put = Put { path: path(at), blob, expect, parents: true, reason: "manual" };
+        let put = Put { path: path(at), blob, expect, parents: true, reason: "manual", upload: None };
         files::put(&self.mounted(), self.who.clone(), put).await.map(|done| done.value)
     }
 
