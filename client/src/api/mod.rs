@@ -15,6 +15,7 @@ mod feed;
 mod files;
 mod history;
 mod login;
+mod parts;
 mod retry;
 mod send;
 mod tls;

@@ -2,13 +2,12 @@
 
 use holdfast_protocol::DrivePath;
 
-use super::{Finished, Held, Standing};
+use super::{Finished, Held, Standing, expectation};
 use crate::app::App;
 use crate::catalog::db::{AMBIGUOUS, Tx};
 use crate::catalog::uploads as rows;
-use crate::domain::uploads::May;
 use crate::error::{Error, Kind, Result};
-use crate::service::files::{Expect, Outcome, Put, PutDone, Who, disk_error, try_put};
+use crate::service::files::{Outcome, Put, PutDone, Who, disk_error, try_put};
 use crate::service::upload;
 use crate::store::{FinishHints, Phys};
 
@@ -39,12 +38,7 @@ pub(super) async fn complete(app: &App, who: Who, held: Held) -> Result<Standing
     let put = Put {
         path: meant.path,
         blob,
-        expect: match meant.may {
-            May::ReplaceAnything => Expect::Anything,
-            May::ReplaceAFile => Expect::Something,
-            May::Replace(hash) => Expect::Content(hash),
-            May::ReplaceNothing => Expect::Nothing,
-        },
+        expect: expectation(meant.may),
         parents: meant.parents.unwrap_or(syncing),
         reason: if syncing { "sync" } else { "manual" },
         upload: Some(row.id),

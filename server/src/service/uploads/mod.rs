@@ -19,13 +19,13 @@ pub(super) use complete::settle;
 pub use live::Uploads;
 
 use self::live::Turn;
-use super::files::{Who, disk_error};
+use super::files::{Expect, Who, disk_error};
 use super::placement::Mounted;
-use super::{act, upload};
+use super::{act, listing, upload};
 use crate::app::App;
 use crate::catalog::drives::Visible;
 use crate::catalog::uploads::{self as rows, NewUpload, Upload};
-use crate::domain::uploads::{Fault, MOST_METADATA, Meant, meant};
+use crate::domain::uploads::{Fault, MOST_METADATA, May, Meant, meant};
 use crate::error::{Error, Kind, Result};
 use crate::store::Partial;
 
@@ -95,13 +95,16 @@ enum Found {
 /// Begins an upload. Nothing is on the disk before its first byte.
 ///
 /// # Errors
-/// 400 and 422 for metadata that are not understood, 413 beyond the limit, 429 when too many are under way; 403, 404, 503
-/// and 507 as for a PUT.
+/// 400 and 422 for metadata that are not understood, 412 for a condition that does not hold now, 413 beyond the limit, 429
+/// when too many are under way; 403, 404, 503 and 507 as for a PUT.
 pub async fn begin(app: &App, who: &Who, metadata: &str, size: u64) -> Result<Standing> {
     let meant = understood(metadata)?;
     let (visible, mounted) = app.drives.reach(who.user_id, meant.drive.as_deref()).await?;
     act::could_change(&visible)?;
     upload::fits(&mounted, size, app.config.limits.upload_size)?;
+    if who.syncing.is_none() {
+        could_replace(&mounted, &meant).await?;
+    }
     let now = app.clock.now();
     let new = NewUpload {
         user_id: who.user_id,
@@ -128,6 +131,31 @@ pub async fn begin(app: &App, who: &Who, metadata: &str, size: u64) -> Result<St
         })
         .await?;
     Standing::of(&row.ok_or_else(|| Error::internal("an upload without its row"))?, 0)
+}
+
+/// A first look at the condition, so that nobody sends gigabytes for nothing; the commit looks again. Not for a device's
+/// sync act, whose bytes are wanted as the candidate of a conflict.
+async fn could_replace(mounted: &Arc<Mounted>, meant: &Meant) -> Result<()> {
+    let expect = expectation(meant.may);
+    if expect == Expect::Anything {
+        return Ok(());
+    }
+    let there = match listing::entry(mounted, &meant.path).await {
+        Ok(entry) => entry.node.content_hash(),
+        Err(error) if error.kind() == Kind::NotFound => None,
+        Err(error) => return Err(error),
+    };
+    let is_there = there.is_some() && there == meant.hash;
+    if is_there || expect.holds(there) { Ok(()) } else { Err(expect.refused(there)) }
+}
+
+fn expectation(may: May) -> Expect {
+    match may {
+        May::ReplaceAnything => Expect::Anything,
+        May::ReplaceAFile => Expect::Something,
+        May::Replace(hash) => Expect::Content(hash),
+        May::ReplaceNothing => Expect::Nothing,
+    }
 }
 
 /// Where an upload stands. Whoever is adding to it is ended first: the answer is what the next part begins with. One that

@@ -29,6 +29,8 @@ pub struct Upload {
     offset: u64,
     /// The hash of the whole, if its sender said it.
     hash: Option<ContentHash>,
+    /// `Upload-Metadata` as it came.
+    metadata: String,
     /// When it is removed if nothing more arrives.
     expires_at: Timestamp,
 }
@@ -54,6 +56,7 @@ pub async fn list(
             size: row.size.cast_unsigned(),
             offset: row.durable.cast_unsigned(),
             hash: meant.hash,
+            metadata: row.metadata,
             expires_at: Timestamp(row.expires_at),
         },
     )))
