@@ -18,6 +18,7 @@ use crate::error::{Error, Kind, Result};
 use crate::keys::{self, Keys};
 use crate::service::caller::{Caller, Proof};
 use crate::service::drives::{self, Drives};
+use crate::service::once::{self, Running};
 use crate::service::passwords::Passwords;
 use crate::service::placement::Shared;
 use crate::service::pulse::Pulse;
@@ -56,6 +57,8 @@ pub struct Inner {
     pub setup: SetupCode,
     /// Resumable uploads that somebody is adding to, or was a while ago.
     pub uploads: Uploads,
+    /// Requests with an `Idempotency-Key` that are being carried out.
+    pub running: Running,
     /// Wakes those who follow what happens.
     pub pulse: Arc<Pulse>,
     /// How many followers each account (internal id) has.
@@ -128,6 +131,7 @@ impl App {
             callers: Remembered::new(CALLERS, A_MOMENT),
             setup: SetupCode::default(),
             uploads: Uploads::default(),
+            running: Running::default(),
             pulse,
             followers: Mutex::default(),
             server_id,
@@ -167,6 +171,7 @@ impl App {
         self.serving.store(true, Ordering::Relaxed);
         self.drives.start().await?;
         tokio::spawn(uploads::clean(self.clone()));
+        tokio::spawn(once::clean(self.clone()));
         Ok(())
     }
 

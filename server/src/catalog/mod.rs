@@ -10,6 +10,7 @@ pub mod drives;
 pub mod events;
 pub mod feed;
 pub mod findings;
+pub mod idempotency;
 pub mod lived;
 pub mod locks;
 pub mod members;

@@ -121,6 +121,7 @@ pub(super) const FILES: &[(&str, Statements)] = &[
     ("events", super::events::STATEMENTS),
     ("feed", super::feed::STATEMENTS),
     ("findings", super::findings::STATEMENTS),
+    ("idempotency", super::idempotency::STATEMENTS),
     ("lived", super::lived::STATEMENTS),
     ("locks", super::locks::STATEMENTS),
     ("members", super::members::STATEMENTS),

@@ -12,6 +12,7 @@ pub mod fields;
 pub mod fragment;
 pub mod linger;
 pub mod listen;
+pub mod once;
 pub mod origin;
 pub mod page;
 pub mod problem;
