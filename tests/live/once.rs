@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use support::{Answer, Client, Server, both_engines};
+use support::{Answer, Client, both_engines};
 
 async fn post(client: &Client, noun: &str, key: &str, body: Value) -> Answer {
     let ask = client.request(Method::POST, &format!("/api/drives/home/{noun}"));
@@ -109,25 +109,5 @@ both_engines! {
         assert_eq!(made, 1);
         let versions = client.get("/api/sync/history/b").await.expect(200);
         assert_eq!(versions["versions"].as_array().unwrap().len(), 1);
-    }
-
-    async fn only_so_many_answers_are_kept(server: Server) {
-        let client = server.admin().await;
-        put(&client, "a", "one").await;
-        let copy = |n: usize| {
-            let client = client.clone();
-            async move { post(&client, "copies", &format!("k{n}"), json!({"from": "/a", "to": format!("/c{n}")})).await }
-        };
-        copy(0).await.expect(201);
-        copy(0).await.expect(201);
-        let all: Vec<usize> = (1..1100).collect();
-        for some in all.chunks(50) {
-            for answer in futures_util::future::join_all(some.iter().map(|n| copy(*n))).await {
-                answer.expect(201);
-            }
-        }
-        // The first is forgotten, and so it is a request like any other.
-        copy(0).await.expect_problem_named(409, "exists");
-        copy(1099).await.expect(201);
     }
 }

@@ -1,5 +1,5 @@
 //! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): a request whose answer was lost is made again with the
-//! same key, is not carried out again, and gets the answer of then.
+//! same key, is not carried out again, and gets the answer of then (`docs/design/007-batches-and-streams.md`).
 //!
 //! Of a move or copy the answer is kept in its own transaction: after a crash it was done and is known, or neither. Only
 //! what was done is kept; a refusal changed nothing, and the same key may try again.

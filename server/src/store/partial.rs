@@ -279,7 +279,7 @@ impl Writer {
         if size == self.mark.size { Ok(hash) } else { Err(other_program()) }
     }
 
-    fn finish(mut self: Box<Self>, hints: &FinishHints) -> io::Result<Blob> {
+    fn finish(mut self, hints: &FinishHints) -> io::Result<Blob> {
         let hash = self.hash()?;
         if let Some(at) = &hints.at {
             carry_over(&self.shared, at, &self.file, false)?;
@@ -292,7 +292,7 @@ impl Writer {
         }
         rename(&self.shared, &Phys::upload(self.id), &Phys::slot(self.id))?;
         failpoint::hit("upload.renamed");
-        let Self { shared, id, age, file, mark, .. } = *self;
+        let Self { shared, id, age, file, mark, .. } = self;
         let stat = Stat::from(stat_of(&file)?);
         shared.unsynced.keep(id, age, file)?;
         Ok(Blob { slot: id, hash, size: mark.size, stat, sums: None })

@@ -71,7 +71,7 @@ impl House {
             .unwrap();
         drives.opened(drive).await.unwrap();
         let root = folder.path().join("drives").join(user.to_string()).join("home");
-        let who = Who { user_id, device_id: None, syncing: None, guard: Guard::default() };
+        let who = Who { user_id, device_id: None, syncing: None, guard: Guard::default(), once: None };
         Self { folder, drives, current, db, drive, root, who }
     }
 
