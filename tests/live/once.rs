@@ -1,4 +1,6 @@
 //! Requests that are made again because their answer was lost.
+//!
+//! Seen to fail with: fingerprints that are not compared; an answer that is not kept; several at once with one key.
 
 use reqwest::Method;
 use serde_json::{Value, json};

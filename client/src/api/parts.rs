@@ -143,7 +143,7 @@ impl Api {
                 Ok(None)
             }
             // It has no words; the empty part that asks for the same is answered with some.
-            Err(ApiError::Problem(problem)) if problem.status < 500 => {
+            Err(ApiError::Problem(_)) => {
                 let ask = tus(Ask::new(Method::PATCH, at.clone()))?
                     .header(CONTENT_TYPE, "application/offset+octet-stream")?
                     .header(UPLOAD_OFFSET, &size.to_string())?;

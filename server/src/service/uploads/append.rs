@@ -18,7 +18,7 @@ use crate::service::files::{Who, disk_error};
 /// was killed. More often would cost a fast sender, who gets the same from a slow disk anyway.
 const DURABLE_EVERY: u64 = 8 * 1024 * 1024;
 /// Whoever is ended by a newer request has sent what is already here: it is taken as long as there is no gap of so much.
-const GAP: Duration = Duration::from_millis(50);
+const GAP: Duration = Duration::from_millis(500);
 /// And at most so much of it.
 const MOST_AFTER: u64 = 16 * 1024 * 1024;
 
@@ -88,6 +88,11 @@ async fn receive(
     let mut check = part.checksum.as_ref().map(Check::new);
     let mut durable = start.size();
     let mut wanted_at = None;
+    // This runs apart from its request: nobody else ends it when the server stops.
+    let mut stopped = std::pin::pin!(async {
+        app.drained().await;
+        tokio::time::sleep(app.config.shutdown_grace).await;
+    });
     let ended = loop {
         let next = match wanted_at {
             None => tokio::select! {
@@ -96,6 +101,7 @@ async fn receive(
                     wanted_at = Some(held.partial.size());
                     continue;
                 }
+                () = &mut stopped => break Err(Error::unavailable("the server is stopping", 5)),
             },
             Some(at) if held.partial.size() - at > MOST_AFTER => break Err(taken_over()),
             Some(_) => match tokio::time::timeout(GAP, bytes.next()).await {
