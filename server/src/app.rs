@@ -18,11 +18,13 @@ use crate::error::{Error, Kind, Result};
 use crate::keys::{self, Keys};
 use crate::service::caller::{Caller, Proof};
 use crate::service::drives::{self, Drives};
+use crate::service::once::{self, Running};
 use crate::service::passwords::Passwords;
 use crate::service::placement::Shared;
 use crate::service::pulse::Pulse;
 use crate::service::remembered::{A_MOMENT, Remembered};
 use crate::service::setup::SetupCode;
+use crate::service::uploads::{self, Uploads};
 use crate::tls::{Fault, Tls};
 use crate::verdicts::Verdicts;
 
@@ -53,6 +55,10 @@ pub struct Inner {
     pub callers: Remembered<Proof, Caller>,
     /// The first account's code.
     pub setup: SetupCode,
+    /// Resumable uploads that somebody is adding to, or was a while ago.
+    pub uploads: Uploads,
+    /// Requests with an `Idempotency-Key` that are being carried out.
+    pub running: Running,
     /// Wakes those who follow what happens.
     pub pulse: Arc<Pulse>,
     /// How many followers each account (internal id) has.
@@ -124,6 +130,8 @@ impl App {
             verdicts: Verdicts::default(),
             callers: Remembered::new(CALLERS, A_MOMENT),
             setup: SetupCode::default(),
+            uploads: Uploads::default(),
+            running: Running::default(),
             pulse,
             followers: Mutex::default(),
             server_id,
@@ -161,7 +169,10 @@ impl App {
     /// The catalogue's; a drive that cannot be opened is offline, not an error.
     pub async fn start(&self) -> Result<()> {
         self.serving.store(true, Ordering::Relaxed);
-        self.drives.start().await
+        self.drives.start().await?;
+        tokio::spawn(uploads::clean(self.clone()));
+        tokio::spawn(once::clean(self.clone()));
+        Ok(())
     }
 
     /// Whether this process serves the drives' folders; a command that only changes the catalogue does not.

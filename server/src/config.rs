@@ -187,6 +187,20 @@ pub const SETTINGS: &[Setting] = &[
         "largest file that may be uploaded; none: as large as the disk",
     ),
     open(
+        "limits.uploads",
+        "HOLDFAST_LIMITS_UPLOADS",
+        "limits-uploads",
+        Some("100"),
+        "resumable uploads that one account may have under way",
+    ),
+    open(
+        "limits.upload_lifetime",
+        "HOLDFAST_LIMITS_UPLOAD_LIFETIME",
+        "limits-upload-lifetime",
+        Some("86400"),
+        "seconds after its last byte until a resumable upload that was not completed is removed (1 day)",
+    ),
+    open(
         "limits.login_attempts",
         "HOLDFAST_LIMITS_LOGIN_ATTEMPTS",
         "limits-login-attempts",
@@ -262,6 +276,10 @@ pub struct Limits {
     pub manifest_entries: u64,
     /// Largest uploaded file in bytes, if there is a limit.
     pub upload_size: Option<u64>,
+    /// Resumable uploads that one account may have under way.
+    pub uploads: u32,
+    /// How long one lasts after its last byte.
+    pub upload_lifetime: Duration,
     /// Wrong passwords for one account within the window.
     pub login_attempts: u32,
     /// Wrong passwords from one address within the window.

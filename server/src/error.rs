@@ -35,6 +35,8 @@ pub enum Kind {
     RangeNotSatisfiable,
     /// Understood, but not usable: a bad path, hash or size (422).
     Invalid,
+    /// A part of a content is not what its checksum says (460; tus 1.0, Checksum).
+    OtherChecksum,
     /// Locked by someone (423).
     Locked,
     /// Too many attempts (429).

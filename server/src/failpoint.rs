@@ -25,6 +25,9 @@ pub const NAMES: &[&str] = &[
     "seal.after",
 ];
 
+/// Those that only a resumable upload passes, at its end.
+pub const OF_UPLOADS: &[&str] = &["upload.synced", "upload.renamed"];
+
 struct Armed {
     name: String,
     left: AtomicU64,

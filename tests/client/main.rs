@@ -3,6 +3,7 @@
 
 mod config;
 mod conflicts;
+mod cuts;
 mod devices;
 mod fake;
 mod files;

@@ -267,7 +267,7 @@ fn a_server_that_is_busy_is_asked_again_and_one_that_wants_long_is_not() {
 }
 
 #[test]
-fn a_move_whose_answer_was_lost_is_not_made_again_but_a_deletion_is() {
+fn what_is_asked_again_when_its_answer_was_lost_is_known_by_the_server() {
     block_on(async {
         let deletions = AtomicUsize::new(0);
         let fake = Fake::start(move |head| {
@@ -284,7 +284,13 @@ fn a_move_whose_answer_was_lost_is_not_made_again_but_a_deletion_is() {
         .await;
         let tool = fake.device().await;
         tool.run(&["mv", "a.bin", "/a.bin"]).await.failed(6, &["broke off"]);
-        assert_eq!(fake.asked("POST /api/drives/home/moves").len(), 1);
+        // Each time with the same key, by which a server knows that it has done it.
+        let keys: Vec<String> = fake
+            .asked("POST /api/drives/home/moves")
+            .iter()
+            .map(|head| head.lines().find(|line| line.starts_with("idempotency-key: ")).unwrap().to_owned())
+            .collect();
+        assert!(keys.len() == 2 && keys[0] == keys[1], "{keys:?}");
         // The second time it is away already: that was the first.
         tool.run(&["rm", "a.bin"]).await.ok();
         assert_eq!(fake.asked("DELETE").len(), 2);

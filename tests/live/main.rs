@@ -11,6 +11,7 @@ mod contents;
 mod feed;
 mod folders;
 mod mirror;
+mod once;
 mod records;
 mod stream;
 mod told;

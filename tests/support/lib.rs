@@ -6,11 +6,13 @@
 )]
 
 mod client;
+mod cutting;
 mod drive;
 mod postgres;
 mod server;
 
 pub use client::{Answer, Client};
+pub use cutting::Cutting;
 pub use drive::{home_of, only_slots, plain, send_raw, slots, status_of_raw};
 pub use server::{Builder, Server, binary};
 

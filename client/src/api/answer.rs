@@ -33,7 +33,9 @@ pub(super) async fn success(
     let is_problem = media_type(&response).is_some_and(|kind| kind == "application/problem+json");
     let problem = if is_problem {
         let bytes = whole(response, LARGEST_PROBLEM, address, stall).await?;
-        serde_json::from_slice::<Problem>(&bytes).ok()
+        // The answer to a HEAD has no words.
+        let text = if bytes.is_empty() { b"{\"type\": \"\"}" } else { &bytes[..] };
+        serde_json::from_slice::<Problem>(text).ok()
     } else {
         None
     };

@@ -2,7 +2,7 @@
 
 use holdfast_protocol::{ContentHash, DrivePath};
 use reqwest::Method;
-use reqwest::header::IF_MATCH;
+use reqwest::header::{HeaderName, IF_MATCH};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -10,6 +10,8 @@ use super::error::ApiError;
 use super::send::Ask;
 use super::types::{Deleted, Entry, Items, Node, Transferred, Tree};
 use super::{Api, tag};
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// What is to be moved or copied, and how.
 #[derive(Debug, Clone, Default)]
@@ -122,8 +124,10 @@ impl Api {
             "from": transfer.from, "to": transfer.to, "expect": transfer.expect,
             "overwrite": transfer.overwrite, "parents": transfer.parents,
         });
-        self.ask_json(Ask::new(Method::POST, self.address.at(&["api", "drives", drive, noun])).json(&body)?)
-            .await
+        let ask = Ask::new(Method::POST, self.address.at(&["api", "drives", drive, noun])).json(&body)?;
+        // By its key the server knows it again, and tells what became of it the first time.
+        let ask = ask.header(IDEMPOTENCY_KEY, &Uuid::new_v4().to_string())?.repeatable();
+        self.ask_json(ask).await
     }
 
     /// A page of what was deleted from a drive; a folder stands for all that was in it.

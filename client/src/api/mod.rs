@@ -18,6 +18,7 @@ mod files;
 mod history;
 mod limit;
 mod login;
+mod parts;
 mod retry;
 mod send;
 mod tls;

@@ -55,6 +55,8 @@ impl Patience {
                 Some(asked) => Some(asked.max(self.backoff(made))),
                 None => Some(self.backoff(made)),
             },
+            // The first one, whose answer was lost, is still at it.
+            ApiError::Problem(problem) if problem.name() == "request-running" => Some(self.backoff(made)),
             ApiError::Problem(problem) if matches!(problem.status, 502 | 504) && repeat == Repeat::Freely => {
                 Some(self.backoff(made))
             }

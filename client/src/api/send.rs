@@ -147,7 +147,8 @@ impl Api {
         self.ask(ask).await.map(|_| ())
     }
 
-    async fn ask_once(&self, ask: &Ask) -> Result<Response, ApiError> {
+    /// Makes a request once; a login that has ended is renewed.
+    pub(super) async fn ask_once(&self, ask: &Ask) -> Result<Response, ApiError> {
         if ask.anonymous {
             return self.send(ask, None).await;
         }
@@ -198,8 +199,10 @@ impl Api {
             }
             Payload::Content(content) => {
                 let stream = content.open(Arc::clone(&moved)).await?;
+                if !ask.headers.contains_key(CONTENT_TYPE) {
+                    request = request.header(CONTENT_TYPE, "application/octet-stream");
+                }
                 request = request
-                    .header(CONTENT_TYPE, "application/octet-stream")
                     .header(CONTENT_LENGTH, content.size())
                     .body(Body::wrap_stream(self.limits.sending(stream)));
             }

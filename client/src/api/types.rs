@@ -183,6 +183,17 @@ pub struct Written {
     pub mtime_ns: i64,
 }
 
+/// An upload that is under way.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct UnderWay {
+    /// Its id.
+    pub id: Uuid,
+    /// Bytes of the whole.
+    pub size: u64,
+    /// What it is to become, as it was said when it was begun.
+    pub metadata: String,
+}
+
 /// What became of a move or copy.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Transferred {

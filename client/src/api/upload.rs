@@ -14,13 +14,13 @@ use holdfast_protocol::{ContentHash, DrivePath};
 use reqwest::Method;
 use reqwest::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
 use sha2::{Digest as _, Sha256};
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 use uuid::Uuid;
 
 use super::error::ApiError;
 use super::send::Ask;
 use super::types::{StoredConflict, Written};
-use super::{Api, Progress, tag};
+use super::{Api, Progress, parts, tag};
 
 /// How much is read and sent at once.
 pub(super) const PIECE: usize = 128 * 1024;
@@ -69,6 +69,12 @@ impl Api {
         progress: Option<Progress>,
     ) -> Result<Written, ApiError> {
         let (content, hash) = Outgoing::of(local, put.hash, progress).await?;
+        if content.size() >= parts::FROM
+            && let Some(written) =
+                self.put_in_parts(put, &content, hash).await.map_err(|error| changed(error, local))?
+        {
+            return right_content(written, hash);
+        }
         let parts = ["api", "drives", put.drive, "files", put.path.as_str()];
         let mut ask = Ask::new(Method::PUT, self.address.at(&parts)).header(REPR_DIGEST, &digest(&hash))?;
         if put.parents {
@@ -84,10 +90,7 @@ impl Api {
         }
         let written: Written =
             self.ask_json(ask.content(content)).await.map_err(|error| changed(error, local))?;
-        match written.hash {
-            Some(stored) if stored != hash => Err(ApiError::WrongContent { expected: hash, actual: stored }),
-            _ => Ok(written),
-        }
+        right_content(written, hash)
     }
 
     /// Sends this device's content of an open conflict, so that it can be resolved by keeping both.
@@ -106,6 +109,13 @@ impl Api {
     }
 }
 
+fn right_content(written: Written, expected: ContentHash) -> Result<Written, ApiError> {
+    match written.hash {
+        Some(actual) if actual != expected => Err(ApiError::WrongContent { expected, actual }),
+        _ => Ok(written),
+    }
+}
+
 /// A digest that does not fit says that the file is not what was hashed just before.
 pub(super) fn changed(error: ApiError, local: &Path) -> ApiError {
     match error.problem().map(super::Problem::name) {
@@ -119,10 +129,11 @@ pub(super) fn digest(hash: &ContentHash) -> String {
     format!("sha-256=:{}:", STANDARD.encode(hash.as_bytes()))
 }
 
-/// A file on its way out; it can be sent again from the beginning.
+/// A file, or a part of one, on its way out; it can be sent again from the beginning.
 pub(super) struct Outgoing {
     path: PathBuf,
-    size: u64,
+    from: u64,
+    until: u64,
     progress: Option<Progress>,
     is_short: Arc<AtomicBool>,
 }
@@ -143,12 +154,19 @@ impl Outgoing {
                 (size, hash)
             }
         };
-        let outgoing = Self { path: path.to_owned(), size, progress, is_short: Arc::default() };
+        let outgoing =
+            Self { path: path.to_owned(), from: 0, until: size, progress, is_short: Arc::default() };
         Ok((outgoing, hash))
     }
 
     pub(super) fn size(&self) -> u64 {
-        self.size
+        self.until - self.from
+    }
+
+    /// A part of it, in bytes of the file. Its progress is that of the whole.
+    pub(super) fn part(&self, from: u64, until: u64) -> Self {
+        let (progress, is_short) = (self.progress.clone(), Arc::clone(&self.is_short));
+        Self { path: self.path.clone(), from, until, progress, is_short }
     }
 
     /// Exactly as many bytes as were announced, or an error; `moved` and the progress are told of each piece.
@@ -156,20 +174,24 @@ impl Outgoing {
         &self,
         moved: Arc<AtomicU64>,
     ) -> Result<impl Stream<Item = io::Result<Bytes>> + Send + 'static, ApiError> {
-        let file = tokio::fs::File::open(&self.path).await;
-        let file = file.map_err(|error| ApiError::local(&self.path, error))?;
-        let (size, progress, is_short) = (self.size, self.progress.clone(), Arc::clone(&self.is_short));
-        Ok(stream::try_unfold((file, 0), move |(mut file, sent)| {
+        let local = |error| ApiError::local(&self.path, error);
+        let mut file = tokio::fs::File::open(&self.path).await.map_err(local)?;
+        if self.from > 0 {
+            file.seek(io::SeekFrom::Start(self.from)).await.map_err(local)?;
+        }
+        let (from, until) = (self.from, self.until);
+        let (progress, is_short) = (self.progress.clone(), Arc::clone(&self.is_short));
+        Ok(stream::try_unfold((file, from), move |(mut file, sent)| {
             let (moved, progress, is_short) = (Arc::clone(&moved), progress.clone(), Arc::clone(&is_short));
             async move {
-                moved.store(sent, Ordering::Relaxed);
+                moved.store(sent - from, Ordering::Relaxed);
                 if let Some(progress) = &progress {
                     progress(sent);
                 }
-                if sent == size {
+                if sent == until {
                     return Ok(None);
                 }
-                let most = usize::try_from(size - sent).unwrap_or(PIECE).min(PIECE);
+                let most = usize::try_from(until - sent).unwrap_or(PIECE).min(PIECE);
                 let mut piece = BytesMut::with_capacity(most);
                 let read = (&mut file).take(most as u64).read_buf(&mut piece).await;
                 match read {

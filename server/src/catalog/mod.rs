@@ -10,6 +10,7 @@ pub mod drives;
 pub mod events;
 pub mod feed;
 pub mod findings;
+pub mod idempotency;
 pub mod lived;
 pub mod locks;
 pub mod members;
@@ -30,6 +31,7 @@ pub mod testing;
 #[cfg(test)]
 mod tests;
 pub mod tree;
+pub mod uploads;
 pub mod users;
 pub mod versions;
 mod writer;

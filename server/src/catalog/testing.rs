@@ -121,6 +121,7 @@ pub(super) const FILES: &[(&str, Statements)] = &[
     ("events", super::events::STATEMENTS),
     ("feed", super::feed::STATEMENTS),
     ("findings", super::findings::STATEMENTS),
+    ("idempotency", super::idempotency::STATEMENTS),
     ("lived", super::lived::STATEMENTS),
     ("locks", super::locks::STATEMENTS),
     ("members", super::members::STATEMENTS),
@@ -136,6 +137,7 @@ pub(super) const FILES: &[(&str, Statements)] = &[
     ("sums", super::sums::STATEMENTS),
     ("sync", super::sync::STATEMENTS),
     ("tree", super::tree::STATEMENTS),
+    ("uploads", super::uploads::STATEMENTS),
     ("users", super::users::STATEMENTS),
     ("versions", super::versions::STATEMENTS),
 ];

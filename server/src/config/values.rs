@@ -75,6 +75,8 @@ impl Config {
                     "none" => Some(None),
                     other => size(other).map(Some),
                 })?,
+                uploads: positive("limits.uploads")?,
+                upload_lifetime: positive("limits.upload_lifetime").map(|s| Duration::from_secs(s.into()))?,
                 login_attempts: positive("limits.login_attempts")?,
                 login_attempts_per_address: positive("limits.login_attempts_per_address")?,
                 login_window: positive("limits.login_window").map(|s| Duration::from_secs(s.into()))?,

@@ -10,3 +10,5 @@ pub mod locks;
 pub mod names;
 pub mod reconcile;
 pub mod stat;
+pub mod times;
+pub mod uploads;

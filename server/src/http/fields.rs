@@ -10,6 +10,7 @@ use holdfast_protocol::ContentHash;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::domain::checksums::Checksum;
+use crate::domain::times::decimal_seconds;
 use crate::error::{Error, Result};
 
 /// RFC 9530: a digest of the whole representation.
@@ -97,19 +98,6 @@ pub fn declared_mtime(headers: &HeaderMap) -> Result<Option<i64>> {
     let time = httpdate::parse_http_date(text).map_err(|_| bad(&LAST_MODIFIED))?;
     let since = time.duration_since(SystemTime::UNIX_EPOCH).map_err(|_| bad(&LAST_MODIFIED))?;
     i64::try_from(since.as_nanos()).map(Some).map_err(|_| bad(&LAST_MODIFIED))
-}
-
-/// `-12.5` seconds as nanoseconds; digits beyond the ninth are dropped.
-fn decimal_seconds(text: &str) -> Option<i64> {
-    let (negative, digits) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    let numeric = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
-    if whole.is_empty() || !numeric(whole) || !numeric(fraction) {
-        return None;
-    }
-    let nanos: i128 = format!("{fraction:0<9.9}").parse().ok()?;
-    let total = whole.parse::<i128>().ok()?.checked_mul(1_000_000_000)?.checked_add(nanos)?;
-    i64::try_from(if negative { -total } else { total }).ok()
 }
 
 /// An HTTP date; `None` outside the years that one can name.

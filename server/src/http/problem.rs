@@ -108,6 +108,8 @@ pub fn status(kind: Kind) -> StatusCode {
         Kind::UnsupportedMedia => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Kind::RangeNotSatisfiable => StatusCode::RANGE_NOT_SATISFIABLE,
         Kind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+        // No name in HTTP; `from_u16` takes every number of three digits.
+        Kind::OtherChecksum => StatusCode::from_u16(460).unwrap_or(StatusCode::BAD_REQUEST),
         Kind::Locked => StatusCode::LOCKED,
         Kind::TooMany => StatusCode::TOO_MANY_REQUESTS,
         Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,

@@ -65,6 +65,7 @@ fn finish(mut document: OpenApi) -> OpenApi {
             ("delete", &mut item.delete),
             ("head", &mut item.head),
             ("patch", &mut item.patch),
+            ("options", &mut item.options),
         ];
         for (method, operation) in operations {
             if let Some(operation) = operation {

@@ -67,6 +67,7 @@ pub fn who(caller: &Caller, device: Option<&DeviceRef>, guard: Guard) -> Who {
         device_id: caller.device.as_ref().map(|device| device.id),
         syncing: device.map(|device| device.id),
         guard,
+        once: None,
     }
 }
 

@@ -62,7 +62,14 @@ pub async fn put(app: &App, target: Target<'_>, headers: &HeaderMap, body: Body)
 /// # Errors
 /// 403, 409, 412, 503, 507.
 pub async fn commit(app: &App, target: Target<'_>, blob: Blob, expect: Expect) -> Result<Done<PutDone>> {
-    let put = Put { path: target.path.clone(), blob, expect, parents: target.parents, reason: target.reason };
+    let put = Put {
+        path: target.path.clone(),
+        blob,
+        expect,
+        parents: target.parents,
+        reason: target.reason,
+        upload: None,
+    };
     let (mounted, who) = (Arc::clone(target.mounted), target.who);
     // From here on it is done whether or not the client stays.
     app.act(async move { upload::commit(&mounted, who, put).await }).await

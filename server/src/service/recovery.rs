@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::content;
 use super::placement::{Mounted, Shared};
 use super::scan::{self, MISSING};
+use super::uploads;
 use crate::catalog::drives::Drive;
 use crate::catalog::nodes::{self, Node};
 use crate::catalog::{findings, ops, tree, versions};
@@ -157,7 +158,7 @@ async fn verify(mounted: &Arc<Mounted>, touched: BTreeSet<i64>) -> Result<()> {
         .await
 }
 
-/// Slots without a row: what was never placed is an upload that was not committed, and is removed. What was placed once
+/// Slots without a row: a resumable upload that was being completed waits for its end again; what else was never placed is an upload that was not committed, and is removed. What was placed once
 /// holds something that it displaced, perhaps under another catalogue, and is put where people find it.
 async fn sweep(mounted: &Arc<Mounted>) -> Result<()> {
     let store = Arc::clone(&mounted.store);
@@ -181,6 +182,7 @@ async fn sweep(mounted: &Arc<Mounted>) -> Result<()> {
             })
         })
         .await?;
+    let unclaimed = uploads::recover(mounted, unclaimed).await?;
     if unclaimed.is_empty() {
         return Ok(());
     }

@@ -42,11 +42,7 @@ impl Upload {
     /// 413 beyond the limit, 507 when the drive has not that much room, 503 when it cannot be looked at.
     pub fn begin(mounted: &Arc<Mounted>, declared: Declared) -> Result<Self> {
         if let Some(size) = declared.size {
-            within(size, declared.limit)?;
-            let (free, _) = mounted.store.free_space().map_err(disk_error)?;
-            if size > free {
-                return Err(Error::new(Kind::NoSpace, "no space is left on the drive"));
-            }
+            fits(mounted, size, declared.limit)?;
         }
         let staged = mounted.store.stage(declared.sum || !declared.checksums.is_empty());
         Ok(Self { mounted: Arc::clone(mounted), staged, declared, received: 0 })
@@ -84,12 +80,7 @@ impl Upload {
         }
         let blob = self.staged.finish(hints).await.map_err(disk_error)?;
         let refused = match self.declared.hash {
-            Some(hash) if hash != blob.hash => Some(
-                Error::invalid("the content is not what its digest says")
-                    .code("other-digest")
-                    .with("expected_hash", hash.to_string())
-                    .with("actual_hash", blob.hash.to_string()),
-            ),
+            Some(hash) if hash != blob.hash => Some(other_digest(hash, blob.hash)),
             _ if self.declared.checksums.iter().all(|declared| is_so(declared, &blob)) => None,
             _ => Some(Error::malformed("the content is not what its checksum says").code("other-checksum")),
         };
@@ -104,6 +95,14 @@ impl Upload {
             .with("expected_size", self.declared.size)
             .with("actual_size", self.received)
     }
+}
+
+/// A content that is not what its sender said.
+pub(super) fn other_digest(expected: ContentHash, actual: ContentHash) -> Error {
+    Error::invalid("the content is not what its digest says")
+        .code("other-digest")
+        .with("expected_hash", expected.to_string())
+        .with("actual_hash", actual.to_string())
 }
 
 /// Whether a checksum that was declared is the content's.
@@ -136,6 +135,19 @@ pub async fn make_durable(mounted: &Arc<Mounted>, blob: &Blob) -> Result<()> {
         mounted.store.discard(blob.slot);
         disk_error(error)
     })
+}
+
+/// Refuses what is too large, or larger than the drive has room for, before its first byte.
+///
+/// # Errors
+/// 413, 507, 503 when the drive cannot be looked at.
+pub(super) fn fits(mounted: &Mounted, size: u64, limit: Option<u64>) -> Result<()> {
+    within(size, limit)?;
+    let (free, _) = mounted.store.free_space().map_err(disk_error)?;
+    if size > free {
+        return Err(Error::new(Kind::NoSpace, "no space is left on the drive"));
+    }
+    Ok(())
 }
 
 fn within(size: u64, limit: Option<u64>) -> Result<()> {

@@ -445,6 +445,9 @@ fn make_reserved(reserved: &OwnedFd) -> io::Result<()> {
     for bucket in 0..=u8::MAX {
         made |= make_folder(&versions, &format!("{bucket:02x}"), 0o700)?;
     }
+    if make_folder(reserved, "uploads", 0o700)? {
+        sync_folder(reserved)?;
+    }
     if made {
         sync_folder(&versions)?;
         write_atomic(reserved, "README.txt", README.as_bytes())?;

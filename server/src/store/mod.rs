@@ -13,6 +13,7 @@ mod convert;
 mod drive;
 mod log;
 mod op;
+mod partial;
 mod phys;
 mod place;
 mod read;
@@ -30,6 +31,7 @@ pub use caps::Caps;
 pub use drive::{FolderDrive, Health, Refusal};
 pub use log::{LogEntries, LogEntry};
 pub use op::{Done, How, Op, OpKind, Outcome, Parked, Why};
+pub use partial::{Mark, Partial};
 pub use phys::{Phys, SlotId};
 pub use read::{Judgement, OpenError, QUIET, Seen};
 #[cfg(test)]

@@ -10,7 +10,7 @@ use uuid::Uuid;
 pub type SlotId = Uuid;
 
 /// A path beneath a drive's root, `/` between names and none in front: of the tree (`a/b`), or of a slot and what lies in
-/// it (`.holdfast/versions/ab/<uuid>[/rest]`). Made of checked names alone, so it leads nowhere else. Empty: the root.
+/// it (`.holdfast/versions/ab/<uuid>[/rest]`), or within the store of a content that arrives in parts. Made of checked names alone, so it leads nowhere else. Empty: the root.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Phys(String);
 
@@ -24,6 +24,16 @@ impl Phys {
     pub fn slot(id: SlotId) -> Self {
         let bucket = id.as_bytes()[0];
         Self(format!("{RESERVED}/versions/{bucket:02x}/{id}"))
+    }
+
+    /// A content that arrives in parts: `.holdfast/uploads/<uuid>`. The uuid is that of the slot it becomes.
+    pub(super) fn upload(id: SlotId) -> Self {
+        Self(format!("{RESERVED}/uploads/{id}"))
+    }
+
+    /// The folder of all contents that arrive in parts.
+    pub(super) fn uploads() -> Self {
+        Self(format!("{RESERVED}/uploads"))
     }
 
     /// The folder that holds the slots whose ids begin with these two digits.

@@ -320,7 +320,7 @@ impl FolderDrive {
 }
 
 /// Gives a new file or folder what it should have where it will stand.
-fn carry_over(shared: &Shared, at: &Phys, to: impl AsFd, is_folder: bool) -> io::Result<()> {
+pub(super) fn carry_over(shared: &Shared, at: &Phys, to: impl AsFd, is_folder: bool) -> io::Result<()> {
     let there = shared.root.lstat(at)?.filter(|stat| stat.kind == disk::EntryKind::File && !is_folder);
     let lost = match there.map(|_| shared.root.open(at, OFlags::RDONLY)) {
         Some(Ok(file)) => attrs::copy(file, to)?,

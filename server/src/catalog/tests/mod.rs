@@ -1,6 +1,7 @@
 //! The catalogue on both engines: every text, every migration, the writer.
 #![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
+mod idempotency;
 mod migrations;
 mod statements;
 mod writer;

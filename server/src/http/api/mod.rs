@@ -24,6 +24,7 @@ pub mod setup;
 pub mod sync;
 pub mod trash;
 pub mod tree;
+pub mod uploads;
 pub mod users;
 pub mod versions;
 
@@ -61,6 +62,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(sync::routes())
         .merge(conflicts::routes())
         .merge(versions::routes())
+        .merge(uploads::routes())
 }
 
 /// What the API document says about itself.

@@ -264,7 +264,7 @@ async fn one(
         (Step::Put(file), Some(blob)) => {
             let reason = if who.syncing.is_some() { "sync" } else { "manual" };
             let (path, expect, parents) = (file.path.clone(), file.expect, file.parents);
-            let put = Put { path, blob, expect, parents, reason };
+            let put = Put { path, blob, expect, parents, reason, upload: None };
             match files::put_in(&mut act, &put, who, folders).await? {
                 Outcome::Done(done, seq) => Outcome::Done(told(done, Some(seq)), seq),
                 Outcome::Already(done) => Outcome::Already(told(done, None)),

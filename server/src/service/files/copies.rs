@@ -228,11 +228,12 @@ async fn commit_copy(
                 }
                 let found = act.resolve(to).await?;
                 let node = found.node.ok_or_else(|| Error::internal("a copy without its result"))?;
+                let value = PutDone { version: node.is_file().then_some(node.last_version), node, created };
+                if let Some(once) = &who.once {
+                    once.moved(act.tx, &transfer, &value, act.actor.now).await?;
+                }
                 let head = act.finish().await?;
-                Ok((
-                    (PutDone { version: node.is_file().then_some(node.last_version), node, created }, head),
-                    staged,
-                ))
+                Ok(((value, head), staged))
             })
         }
     })

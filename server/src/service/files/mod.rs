@@ -15,11 +15,12 @@ pub use folders::{Deletion, NewFolder, delete, make_folder, make_folder_with};
 pub(super) use folders::{delete_in, make_in};
 pub use moves::rename;
 pub(super) use moves::rename_in;
-pub(super) use put::{Outcome, put_in};
+pub(super) use put::{Outcome, put_in, try_put};
 pub use put::{Put, put};
 
 use super::act::{NEEDS_FOLDERS, StagedFolder, Written};
 use super::locks::Guard;
+use super::once::Once;
 use super::placement::Mounted;
 use crate::catalog::changes::Actor;
 use crate::catalog::db::{AMBIGUOUS, Tx, TxFuture};
@@ -37,6 +38,8 @@ pub struct Who {
     pub syncing: Option<i64>,
     /// What the request says about locks.
     pub guard: Guard,
+    /// By what the request is remembered, if it has an `Idempotency-Key`. Moves and copies ask for it.
+    pub once: Option<Arc<Once>>,
 }
 
 impl Who {

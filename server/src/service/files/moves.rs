@@ -26,6 +26,9 @@ pub async fn rename(mounted: &Arc<Mounted>, who: Who, transfer: Transfer) -> Res
                 let mut act = Act::begin(tx, drive, actor, Right::Edit).await?;
                 act.guarded(&who.guard).await?;
                 let value = rename_in(&mut act, &transfer, &who, &mut staged).await?;
+                if let Some(once) = &who.once {
+                    once.moved(act.tx, &transfer, &value, act.actor.now).await?;
+                }
                 let head = act.finish().await?;
                 Ok(((value, head), staged))
             })

@@ -13,7 +13,7 @@ use crate::catalog::{tree, versions};
 use crate::error::{Error, Result};
 use crate::service::act::{Act, StagedFolder};
 use crate::service::placement::Mounted;
-use crate::service::{agreement, conflicts};
+use crate::service::{agreement, conflicts, uploads};
 use crate::store::Blob;
 
 /// A content to be written.
@@ -29,6 +29,8 @@ pub struct Put {
     pub parents: bool,
     /// `sync`, `manual`, `webdav`, ..
     pub reason: &'static str,
+    /// Internal key of the resumable upload that it came by: it is settled in the same transaction.
+    pub upload: Option<i64>,
 }
 
 /// How a write went, in its transaction.
@@ -49,6 +51,19 @@ pub(in crate::service) enum Outcome<T> {
 /// bytes are the candidate of a conflict.
 pub async fn put(mounted: &Arc<Mounted>, who: Who, put: Put) -> Result<Done<PutDone>> {
     let slot = put.blob.slot;
+    let (result, kept) = try_put(mounted, who, put).await;
+    if !kept {
+        mounted.store.discard(slot);
+    }
+    result
+}
+
+/// As [`put`], but the blob's slot is the caller's again when the second part of the answer is false.
+pub(in crate::service) async fn try_put(
+    mounted: &Arc<Mounted>,
+    who: Who,
+    put: Put,
+) -> (Result<Done<PutDone>>, bool) {
     let result = commit_put(mounted, who, put).await;
     let (outcome, kept) = match result {
         Ok(Outcome::Done(value, seq)) => (Ok((value, Some(seq))), true),
@@ -58,15 +73,15 @@ pub async fn put(mounted: &Arc<Mounted>, who: Who, put: Put) -> Result<Done<PutD
         Err(error) if error.problem_code() == Some(AMBIGUOUS) => (Err(error), true),
         Err(error) => (Err(error), false),
     };
-    if !kept {
-        mounted.store.discard(slot);
-    }
-    let (value, seq) = outcome?;
+    let (value, seq) = match outcome {
+        Ok(done) => done,
+        Err(error) => return (Err(error), kept),
+    };
     let placed = match seq {
         Some(seq) => mounted.placed(seq).await,
         None => true,
     };
-    Ok(Done { value, placed })
+    (Ok(Done { value, placed }), kept)
 }
 
 async fn commit_put(mounted: &Arc<Mounted>, who: Who, put: Put) -> Result<Outcome<PutDone>> {
@@ -79,6 +94,9 @@ async fn commit_put(mounted: &Arc<Mounted>, who: Who, put: Put) -> Result<Outcom
                 let mut act = Act::begin(tx, drive, actor, Right::Edit).await?;
                 act.guarded(&who.guard).await?;
                 let outcome = put_in(&mut act, &put, &who, &mut staged).await?;
+                if let Some(upload) = put.upload {
+                    uploads::settle(act.tx, upload, &who, &put.path, &outcome).await?;
+                }
                 act.finish().await?;
                 Ok((outcome, staged))
             })

@@ -71,7 +71,7 @@ impl House {
             .unwrap();
         drives.opened(drive).await.unwrap();
         let root = folder.path().join("drives").join(user.to_string()).join("home");
-        let who = Who { user_id, device_id: None, syncing: None, guard: Guard::default() };
+        let who = Who { user_id, device_id: None, syncing: None, guard: Guard::default(), once: None };
         Self { folder, drives, current, db, drive, root, who }
     }
 
@@ -109,7 +109,7 @@ impl House {
 
     async fn put_if(&self, at: &str, text: &str, expect: Expect) -> Result<PutDone> {
         let blob = self.blob(text).await;
-        let put = Put { path: path(at), blob, expect, parents: true, reason: "manual" };
+        let put = Put { path: path(at), blob, expect, parents: true, reason: "manual", upload: None };
         files::put(&self.mounted(), self.who.clone(), put).await.map(|done| done.value)
     }
 

@@ -366,7 +366,7 @@ both_engines! {
         house.settled().await;
         std::fs::remove_dir_all(house.root.join("d")).unwrap();
         let blob = house.blob("two").await;
-        let put = Put { path: path("d/b.txt"), blob, expect: Expect::Anything, parents: true, reason: "manual" };
+        let put = Put { path: path("d/b.txt"), blob, expect: Expect::Anything, parents: true, reason: "manual", upload: None };
         assert!(!files::put(&house.mounted(), house.who.clone(), put).await.unwrap().placed);
         assert_eq!(house.read("d/b.txt").await.unwrap(), "two");
         house.make("d");

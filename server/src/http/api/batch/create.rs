@@ -2,20 +2,24 @@
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use holdfast_protocol::batch::{self, BatchAct, BatchResult};
 
 use super::step;
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::http::api::moves;
 use crate::http::auth::CallerOn;
 use crate::http::extract::Path;
+use crate::http::once::{self, Fingerprint};
 use crate::http::problem::{self, Problem};
 use crate::http::records;
 use crate::service::act;
 use crate::service::batch::{Acted, Batch};
+
+const NDJSON: &str = "application/x-ndjson";
 
 /// Carries out many small acts, durable once for all of them.
 ///
@@ -26,6 +30,7 @@ use crate::service::batch::{Acted, Batch};
 #[utoipa::path(post, path = "/api/drives/{drive}/batch", tag = "sync",
     params(
         ("drive" = String, Path, description = "UUID or name"),
+        ("Idempotency-Key" = Option<String>, Header, description = "The same again within a day gets the same answer"),
         ("Holdfast-Device" = Option<String>, Header, description = "Which of the caller's devices does this"),
     ),
     request_body(content = BatchAct, content_type = "application/x-holdfast-batch",
@@ -42,21 +47,42 @@ pub async fn create(
     let (visible, mounted) = app.drives.reach(caller.0.user_id, Some(&drive)).await?;
     act::could_change(&visible)?;
     let who = caller.who();
+    let key = once::key(&headers)?;
+    let mut print = Fingerprint::of("batch", mounted.uuid, &who)?;
     let mut records = records::Reader::begin(&headers, body)?;
     let mut batch = Batch::begin(&mounted, who.clone(), app.config.limits.upload_size);
     while let Some(act) = records.header::<BatchAct>().await? {
         let content = records.content(act.size()).await?;
+        if key.is_some() {
+            print.add(&act)?;
+            print.bytes(&content);
+        }
         batch.add(step::read(act, &who), content).await?;
     }
-    let done = app.act(batch.commit()).await?;
-    answer(&format!("/api/drives/{drive}/batch"), done)
+    // What was staged of a batch that was carried out before is dropped.
+    let once = match once::asked(&app, &who, key, print, moves::told).await? {
+        Ok(once) => once,
+        Err(body) => return Ok(once::again(StatusCode::OK, NDJSON, body)),
+    };
+    let (path, acting) = (format!("/api/drives/{drive}/batch"), app.clone());
+    let lines = app.act(async move {
+        let lines = told(&path, batch.commit().await?)?;
+        if let Some(once) = once
+            && let Err(error) = once.answered(&acting, lines.clone()).await
+        {
+            tracing::warn!(%error, "the answer to a batch is not kept");
+        }
+        Ok(lines)
+    });
+    Ok(([(CONTENT_TYPE, NDJSON)], lines.await?).into_response())
 }
 
-fn answer(path: &str, done: Vec<Result<Acted>>) -> Result<Response, Problem> {
+/// A line for each act.
+fn told(path: &str, done: Vec<Result<Acted>>) -> Result<String> {
     let mut lines = Vec::new();
     for one in done {
         let result = match one {
-            Ok(acted) => told(acted),
+            Ok(acted) => of_act(acted),
             Err(error) => BatchResult {
                 status: problem::status(error.kind()).as_u16(),
                 problem: Some(problem::as_fields(&error, path)),
@@ -65,10 +91,10 @@ fn answer(path: &str, done: Vec<Result<Acted>>) -> Result<Response, Problem> {
         };
         lines.extend(batch::header(&result).map_err(Error::internal)?);
     }
-    Ok(([(CONTENT_TYPE, "application/x-ndjson")], lines).into_response())
+    String::from_utf8(lines).map_err(Error::internal)
 }
 
-fn told(acted: Acted) -> BatchResult {
+fn of_act(acted: Acted) -> BatchResult {
     let file = acted.node.as_ref().filter(|node| node.is_file());
     BatchResult {
         status: match (&acted.node, acted.created) {

@@ -2,18 +2,20 @@
 
 mod create;
 
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use holdfast_protocol::{ContentHash, DrivePath};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use uuid::Uuid;
 
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::http::entry::{Entry, placement};
 use crate::http::extract::Json;
+use crate::http::once::{self, Fingerprint};
 use crate::service::files::{Done, Expect, PutDone, Transfer, Who};
 
 /// This noun's routes.
@@ -22,7 +24,7 @@ pub fn routes() -> OpenApiRouter<App> {
 }
 
 /// From where to where.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct NewTransfer {
     /// From here.
     from: DrivePath,
@@ -81,4 +83,36 @@ pub struct Transferred {
 pub fn answer(status: StatusCode, from: DrivePath, to: DrivePath, done: &Done<PutDone>) -> Response {
     let entry = Entry::new(to.clone(), &done.value.node);
     (status, placement(done.placed), Json(Transferred { from, to, entry })).into_response()
+}
+
+/// The body of that, for whoever asks the same again.
+///
+/// # Errors
+/// None that could happen.
+pub fn told(transfer: &Transfer, done: &PutDone) -> Result<String> {
+    let (from, to) = (transfer.from.clone(), transfer.to.clone());
+    let entry = Entry::new(to.clone(), &done.node);
+    serde_json::to_string(&Transferred { from, to, entry }).map_err(Error::internal)
+}
+
+/// What a move or copy is carried out with, or the answer of then.
+///
+/// # Errors
+/// 400, 409 and 422 for its `Idempotency-Key`, 422 for what is no transfer.
+pub async fn begin(
+    app: &App,
+    (act, drive, status): (&str, Uuid, StatusCode),
+    who: Who,
+    headers: &HeaderMap,
+    new: NewTransfer,
+) -> Result<std::result::Result<(Who, Transfer), Response>> {
+    let mut print = Fingerprint::of(act, drive, &who)?;
+    print.add(&new)?;
+    match once::asked(app, &who, once::key(headers)?, print, told).await? {
+        Ok(once) => {
+            let transfer = new.read(&who)?;
+            Ok(Ok((Who { once, ..who }, transfer)))
+        }
+        Err(body) => Ok(Err(once::again(status, "application/json", body))),
+    }
 }

@@ -70,6 +70,7 @@ const FEATURES: &[&str] = &[
     "event-stream",
     "batch",
     "contents",
+    "tus",
 ];
 
 /// Tells the name, version, limits and features of this server.

@@ -39,7 +39,7 @@ pub async fn restore(
     headers: HeaderMap,
 ) -> Result<(HeaderMap, Json<Restored>), Problem> {
     let device = device.or_else(|| caller.device.clone()).map(|device| device.id);
-    let who = Who { user_id: caller.user_id, device_id: device, syncing: None, guard };
+    let who = Who { user_id: caller.user_id, device_id: device, syncing: None, guard, once: None };
     let Asked::Expect(expect) = conditions::asked(&headers)? else {
         return Err(Error::malformed("a restore takes one entity tag in If-Match").into());
     };
