@@ -405,9 +405,18 @@ fn what_is_moved_into_a_folder_that_is_left_out_is_no_deletion() {
     }
     trees.local = LocalTree::new(look(1));
     let photos = trees.still_here(1, 0, "photos", None);
+    trees.agreed(5, 1, "2026", None);
+    trees.agreed(6, 5, "lake.jpg", Some("water"));
+    trees.agreed(7, 5, "hill.jpg", Some("grass"));
     let raw = trees.here(photos, "raw", What::Folder, 7);
     trees.still_here(2, raw, "beach.jpg", Some("sand"));
-    assert_eq!(told(&trees.plan()), [""; 0]);
+    let year = trees.still_here(5, raw, "2026", None);
+    trees.still_here(6, year, "lake.jpg", Some("water"));
+    trees.still_here(7, year, "hill.jpg", Some("grass"));
+    let plan = trees.plan();
+    assert_eq!(told(&plan), [""; 0]);
+    let told_of: Vec<&str> = plan.notices.iter().map(|(path, _)| path.as_str()).collect();
+    assert_eq!(told_of, ["photos/raw", "photos/raw/beach.jpg", "photos/raw/2026"]);
 }
 
 #[test]

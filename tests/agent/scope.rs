@@ -219,7 +219,7 @@ fn what_cannot_be_synced_is_told_and_left_alone() {
         std::fs::write(one.at("").join(std::ffi::OsStr::from_bytes(b"not\xfftext")), "x").unwrap();
         one.write("secret.txt", "secret");
         let mut expected = vec!["link", "not\u{fffd}text", "socket"];
-        std::fs::set_permissions(one.at("secret.txt"), std::fs::Permissions::from_mode(0)).unwrap();
+        std::fs::set_permissions(one.at("secret.txt"), std::fs::Permissions::from_mode(0o000)).unwrap();
         // Who may read everything reads this as well.
         if std::fs::read(one.at("secret.txt")).is_err() {
             expected.push("secret.txt");

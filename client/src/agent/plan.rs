@@ -164,7 +164,7 @@ pub fn plan(
         known = base.iter().cloned().chain(sent).collect();
         &known
     };
-    let ignored = scope::ignored(base, local.ignore(), settings.root);
+    let ignored = scope::ignored(base, local, settings.root);
     let in_scope: BaseTree;
     let base = if ignored.is_empty() {
         base

@@ -148,12 +148,15 @@ fn gather_here(view: &View<'_>, matches: &Matches, all: &mut All<'_>) {
         let is_below = index != 0 && (is_out[node.parent] || all.list[above].leaving);
         if let Some(entity) = known {
             all.of_local[index] = entity;
+            let is_told = is_out[node.parent] && all.list[above].remote.is_some();
             let thing = &mut all.list[entity];
             if is_below && !thing.leaving {
                 is_out[index] = true;
                 thing.frozen = true;
                 thing.stays_put = true;
-                all.notices.push((path_here(view, index), MOVED_OUT.to_owned()));
+                if !is_told {
+                    all.notices.push((path_here(view, index), MOVED_OUT.to_owned()));
+                }
             }
             continue;
         }

@@ -4,15 +4,15 @@
 //! scope by node against what the device holds). What was agreed on and is ignored from now on stays on both sides; what is
 //! left out goes from here, as soon as the server has it. Neither is ever a deletion on the server.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use holdfast_protocol::{Kind, fold_key};
 
 use super::entities::All;
 use super::matching::Matches;
 use super::{Plan, Step, View};
-use crate::agent::ignore::{self, Ignore};
-use crate::agent::trees::{BaseRow, BaseTree, NodeId, RemoteNode, State};
+use crate::agent::ignore;
+use crate::agent::trees::{BaseRow, BaseTree, LocalTree, NodeId, RemoteNode, State, What};
 
 /// A folder on the server that this device does not take part in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +40,8 @@ pub enum Reach {
 }
 
 /// Rows whose place is ignored by now.
-pub fn ignored(base: &BaseTree, rules: &Ignore, root: NodeId) -> BTreeSet<NodeId> {
+pub fn ignored(base: &BaseTree, local: &LocalTree, root: NodeId) -> BTreeSet<NodeId> {
+    let rules = local.ignore();
     let mut found = BTreeSet::new();
     if rules.is_empty() {
         return found;
@@ -49,16 +50,24 @@ pub fn ignored(base: &BaseTree, rules: &Ignore, root: NodeId) -> BTreeSet<NodeId
     for row in base.iter() {
         inside.entry(row.parent).or_default().push(row);
     }
-    let mut above = vec![(root, String::new(), false)];
-    while let Some((folder, path, is_hidden)) = above.pop() {
+    let mut above = vec![(root, String::new(), false, Some(0))];
+    while let Some((folder, path, is_hidden, here)) = above.pop() {
         for row in inside.remove(&folder).unwrap_or_default() {
             let path = join(&path, &row.name);
-            let is_hidden = is_hidden || rules.is_ignored(&path, row.kind == Kind::Folder);
+            let is_folder = row.kind == Kind::Folder;
+            let here = here.and_then(|folder| local.children(folder).get(&row.name)).copied();
+            // What was walked under this name was judged by the same rules already.
+            let is_judged = here.is_some_and(|index| match local.get(index).what {
+                What::Folder | What::Closed => is_folder,
+                What::File(_) => !is_folder,
+                What::Other | What::Ignored => false,
+            });
+            let is_hidden = is_hidden || (!is_judged && rules.is_ignored(&path, is_folder));
             if is_hidden {
                 found.insert(row.id);
             }
-            if row.kind == Kind::Folder {
-                above.push((row.id, path, is_hidden));
+            if is_folder {
+                above.push((row.id, path, is_hidden, here));
             }
         }
     }
@@ -75,13 +84,14 @@ pub struct RemoteWalk<'v, 'a> {
     view: &'v View<'a>,
     matches: &'v Matches,
     left_out: BTreeMap<NodeId, bool>,
-    nodes: Vec<Met<'a>>,
-    next: usize,
+    waiting: VecDeque<Met<'a>>,
 }
 
 struct Met<'a> {
     node: &'a RemoteNode,
     path: String,
+    /// It is where it was agreed on, and so is all above it.
+    agreed: bool,
     reach: Reach,
     keep: bool,
     missing: bool,
@@ -94,41 +104,43 @@ impl<'v, 'a> RemoteWalk<'v, 'a> {
         let root = view.remote.get(view.settings.root).map(|node| Met {
             node,
             path: String::new(),
+            agreed: true,
             reach: Reach::In,
             keep: false,
             missing: false,
         });
-        Self { view, matches, left_out, nodes: root.into_iter().collect(), next: 0 }
+        Self { view, matches, left_out, waiting: root.into_iter().collect() }
     }
 
     /// The next one, and whether the server's disk has lost it.
     pub fn next(&mut self) -> Option<(&'a RemoteNode, Reach, bool)> {
-        let Met { node, path, reach, keep, missing } = self.nodes.get(self.next)?;
-        let (node, path, reach, keep) = (*node, path.clone(), *reach, *keep);
-        self.next += 1;
-        let missing = *missing || node.state == State::Missing;
-        if reach != Reach::Ignored {
-            let live = self.view.remote.children(node.id).filter(|child| child.state != State::Dead);
-            let met: Vec<_> = live.map(|child| self.meet(child, &path, reach, keep, missing)).collect();
-            self.nodes.extend(met);
+        let mut met = self.waiting.pop_front()?;
+        met.missing |= met.node.state == State::Missing;
+        if met.reach != Reach::Ignored {
+            let live = self.view.remote.children(met.node.id).filter(|child| child.state != State::Dead);
+            let below: Vec<_> = live.map(|child| self.meet(child, &met)).collect();
+            self.waiting.extend(below);
         }
-        Some((node, reach, missing))
+        Some((met.node, met.reach, met.missing))
     }
 
-    fn meet(&self, node: &'a RemoteNode, above: &str, reach: Reach, keep: bool, missing: bool) -> Met<'a> {
-        let path = join(above, &node.name);
+    fn meet(&self, node: &'a RemoteNode, above: &Met<'_>) -> Met<'a> {
+        let path = join(&above.path, &node.name);
         let own = self.left_out.get(&node.id).copied();
-        let keep = keep || own == Some(true);
-        let is_here = self.view.base.get(node.id).is_some() && self.matches.local_of.contains_key(&node.id);
-        let reach = match reach {
-            Reach::In if self.view.local.ignore().is_ignored(&path, node.kind == Kind::Folder) => {
-                Reach::Ignored
-            }
+        let keep = above.keep || own == Some(true);
+        let row = self.view.base.get(node.id);
+        let is_here = row.is_some() && self.matches.local_of.contains_key(&node.id);
+        // Rows whose place is ignored are none by now.
+        let is_agreed = |row: &BaseRow| (Some(row.parent), &row.name) == (node.parent, &node.name);
+        let agreed = above.agreed && row.is_some_and(is_agreed);
+        let is_ignored = || self.view.local.ignore().is_ignored(&path, node.kind == Kind::Folder);
+        let reach = match above.reach {
+            Reach::In if !agreed && is_ignored() => Reach::Ignored,
             Reach::In if own.is_none() => Reach::In,
             _ if is_here && !keep => Reach::Leaving,
             _ => Reach::Out,
         };
-        Met { node, path, reach, keep, missing }
+        Met { node, path, agreed, reach, keep, missing: above.missing }
     }
 }
 

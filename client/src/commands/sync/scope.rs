@@ -123,7 +123,8 @@ pub async fn find(api: &Api, pair: &Pair, path: &str, keep: bool) -> Result<Fold
         }
         cursor = page.next;
         if cursor.is_none() {
-            return Err(Failure::not_found("there is no such folder on the server"));
+            return Err(Failure::not_found("there is no such folder on the server")
+                .hint("what is on this device alone is named in .holdfastignore"));
         }
     }
 }
