@@ -104,7 +104,7 @@ impl Person {
 
     /// Does one thing; whatever is in the way, they try something else next time.
     pub fn edit(&mut self) {
-        if self.edits % LOOK_AGAIN == 0 {
+        if self.edits.is_multiple_of(LOOK_AGAIN) {
             self.look();
         }
         self.edits += 1;

@@ -100,7 +100,7 @@ async fn many(
         Ok(results) => {
             done.extend(asked.into_iter().zip(results).map(|(index, result)| {
                 (index, result.map(|result| result.id).map_err(|error| trouble(&error)))
-            }))
+            }));
         }
         Err(error) => {
             let why = trouble(&error);
