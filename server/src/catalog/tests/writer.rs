@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
+use tokio::sync::Notify;
+
 use crate::catalog::db::{Committed, Db};
 use crate::catalog::events::{self, NewEvent};
 use crate::catalog::nodes::{self, NewNode};
@@ -94,11 +96,27 @@ both_engines! {
 
     async fn writes_that_wait_together_are_one_commit_and_told_after_it(db: Db) {
         let commits = published(&db);
-        let writes = (0..50).map(|number| put(&db, format!("key-{number}"), number == 7));
-        futures_util::future::join_all(writes).await;
+        // The writer is kept at work until all of them wait.
+        let (at_work, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (begun, waits) = (Arc::clone(&at_work), Arc::clone(&go_on));
+        let first = db.write(move |_| Box::pin(async move {
+            begun.notify_one();
+            waits.notified().await;
+            Ok(())
+        }));
+        let others = async {
+            at_work.notified().await;
+            let writes = (0..50).map(|number| put(&db, format!("key-{number}"), number == 7));
+            let mut writes = std::pin::pin!(futures_util::future::join_all(writes));
+            assert!(futures_util::poll!(&mut writes).is_pending());
+            go_on.notify_one();
+            writes.await
+        };
+        let (first, _) = tokio::join!(first, others);
+        first.unwrap();
         let commits = commits.lock().unwrap();
-        assert_eq!(commits.len(), 1);
-        let paths: Vec<_> = commits[0].events.iter().filter_map(|event| event.path.clone()).collect();
+        assert_eq!(commits.len(), 2, "that of the first, and one of all others");
+        let paths: Vec<_> = commits[1].events.iter().filter_map(|event| event.path.clone()).collect();
         let kept: Vec<_> = (0..50).filter(|number| *number != 7).map(|number| format!("key-{number}")).collect();
         assert_eq!(paths, kept, "what was refused is not told, the rest is in order");
     }
