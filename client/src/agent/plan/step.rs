@@ -4,7 +4,7 @@ use holdfast_protocol::{ContentHash, DrivePath, Kind};
 
 use crate::agent::trees::{BaseRow, Look, NodeId};
 
-/// Index of an entity in a plan; its node's id is in [`Plan::ids`], once it has one.
+/// Index of an entity in a plan; its node's id is in [`Plan::ids`](super::Plan::ids), once it has one.
 pub type Entity = usize;
 
 /// One thing to do. Local paths are relative to the root, remote ones begin at the drive's; both as they will be when all
