@@ -74,9 +74,17 @@ fn portion(
         };
         let arriving = one.map(|bytes| Arriving::Whole(Box::new(io::Cursor::new(bytes))));
         *came += 1;
-        take(index, arriving.map_err(|error| trouble(&error)))?;
+        take(index, arriving.map_err(|error| of_one(&error)))?;
     }
     Ok(None)
+}
+
+/// Why one of many cannot be had: whatever it is, the others were sent.
+fn of_one(error: &ApiError) -> Trouble {
+    match trouble(error) {
+        Trouble::Side(why) => Trouble::Item(why),
+        other => other,
+    }
 }
 
 /// A content by itself.
