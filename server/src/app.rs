@@ -155,8 +155,9 @@ impl App {
         self.acts.spawn(act).await.map_err(Error::internal)?
     }
 
-    /// Lets the acts under way come to their end, then closes the drives and the catalogue.
+    /// Lets the acts under way and the server's own work come to their end, then closes the drives and the catalogue.
     pub async fn close(&self) {
+        self.drain();
         self.acts.close();
         self.acts.wait().await;
         self.drives.stop().await;
@@ -170,8 +171,8 @@ impl App {
     pub async fn start(&self) -> Result<()> {
         self.serving.store(true, Ordering::Relaxed);
         self.drives.start().await?;
-        tokio::spawn(uploads::clean(self.clone()));
-        tokio::spawn(once::clean(self.clone()));
+        self.acts.spawn(uploads::clean(self.clone()));
+        self.acts.spawn(once::clean(self.clone()));
         Ok(())
     }
 

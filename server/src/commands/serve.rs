@@ -24,15 +24,24 @@ pub(super) fn listen_file(config: &Config) -> PathBuf {
 pub(super) async fn run(config: Config) -> Result<(), Failure> {
     allow_many_files();
     let app = App::open(config, Clock::system()).await?;
+    let served = serve(&app).await;
+    // Also when it did not come to serving: nothing may be at work when the runtime ends.
+    app.close().await;
+    served?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn serve(app: &App) -> Result<(), Failure> {
     app.start().await?;
-    let first = setup::at_start(&app).await?;
-    let (doors, at) = open_doors(&app).await?;
+    let first = setup::at_start(app).await?;
+    let (doors, at) = open_doors(app).await?;
     let told = listen_file(&app.config);
     if let Err(error) = write_whole(&told, &at.lines()) {
         // A full disk is no reason not to serve what is on it.
         tracing::warn!(%error, "the address could not be noted; `holdfastd healthcheck` asks the configured one");
     }
-    greet(&app, &at, &first)?;
+    greet(app, &at, &first)?;
     let keeping = app.over_tls().map(|served| tokio::spawn(Arc::clone(&served.tls).keep_current()));
 
     let stopping = app.clone();
@@ -53,13 +62,11 @@ pub(super) async fn run(config: Config) -> Result<(), Failure> {
     if let Some(keeping) = keeping {
         keeping.abort();
     }
-    app.close().await;
     if let Err(error) = std::fs::remove_file(&told)
         && error.kind() != std::io::ErrorKind::NotFound
     {
         tracing::warn!(%error, "the note of the address stays behind");
     }
-    tracing::info!("stopped");
     Ok(())
 }
 

@@ -9,6 +9,7 @@ use holdfast_disk::signature::Signature;
 use holdfast_protocol::fold_key;
 use time::OffsetDateTime;
 use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::placement::{Mounted, Shared};
@@ -26,6 +27,8 @@ use crate::store::{FolderDrive, Health};
 pub const BY_ID: &str = "by-id";
 /// How often a drive that is offline is looked for again.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// How long a drive has to finish when the server stops.
+const STOP_WITHIN: Duration = Duration::from_secs(20);
 /// Seconds after which a client may ask again for a drive that is offline.
 const RETRY_AFTER: u32 = 30;
 /// Most names of drives that are remembered.
@@ -46,6 +49,8 @@ pub struct Drives {
     /// Held while a drive is being opened: a root can be opened only once.
     opening: tokio::sync::Mutex<()>,
     stop: watch::Sender<bool>,
+    /// What works for them until told to stop.
+    tasks: TaskTracker,
 }
 
 /// A drive as it is shown to a user.
@@ -83,7 +88,7 @@ impl Drives {
         let open = RwLock::new(HashMap::new());
         let opening = tokio::sync::Mutex::new(());
         let reached = Remembered::new(NAMES, A_MOMENT);
-        Arc::new(Self { shared, folder, open, reached, opening, stop: watch::Sender::new(false) })
+        Arc::new(Self { shared, folder, open, reached, opening, stop: watch::Sender::new(false), tasks: TaskTracker::new() })
     }
 
     /// Opens every drive that has a root, recovers it, and keeps looking for those that are offline.
@@ -96,7 +101,7 @@ impl Drives {
         }
         let drives = Arc::downgrade(self);
         let mut stop = self.stop.subscribe();
-        tokio::spawn(async move {
+        self.tasks.spawn(async move {
             loop {
                 tokio::select! {
                     () = tokio::time::sleep(LOOK_AGAIN) => {}
@@ -144,9 +149,9 @@ impl Drives {
                     scan::run(scanned, stop).await;
                 };
                 let tasks = vec![
-                    tokio::spawn(Arc::clone(&mounted).run(self.stop.subscribe())),
-                    tokio::spawn(judge::run(Arc::clone(&mounted), self.stop.subscribe())),
-                    tokio::spawn(recovered_and_scanned),
+                    self.tasks.spawn(Arc::clone(&mounted).run(self.stop.subscribe())),
+                    self.tasks.spawn(judge::run(Arc::clone(&mounted), self.stop.subscribe())),
+                    self.tasks.spawn(recovered_and_scanned),
                 ];
                 Slot::Online { mounted, tasks }
             }
@@ -297,19 +302,12 @@ impl Drives {
     /// Stops the placers after they have placed and marked what is committed.
     pub async fn stop(&self) {
         self.stop.send_replace(true);
-        let tasks: Vec<_> = match self.open.write() {
-            Ok(mut open) => open
-                .drain()
-                .filter_map(|(_, slot)| match slot {
-                    Slot::Online { tasks, .. } => Some(tasks),
-                    Slot::Offline { .. } => None,
-                })
-                .flatten()
-                .collect(),
-            Err(_) => return,
-        };
-        for task in tasks {
-            let _ = tokio::time::timeout(Duration::from_secs(20), task).await;
+        self.tasks.close();
+        if let Ok(mut open) = self.open.write() {
+            open.clear();
+        }
+        if tokio::time::timeout(STOP_WITHIN, self.tasks.wait()).await.is_err() {
+            tracing::warn!("a drive is still at work; what it has not marked is looked at again at the next start");
         }
     }
 
