@@ -3,12 +3,15 @@
 //! Everything that device or server hold is an *entity*: a node of the server's, with what stands for it in the folder, or
 //! something that only the folder has. `matching` finds what stands for which node; `entities` decides for each whether it
 //! stays and where it belongs, its name and its value apart; `merged` makes one tree of that, in which each name is taken
-//! once; `order` finds steps that make both sides that tree.
+//! once; `order` finds steps that make both sides that tree. Before all that, `narrow` leaves out what a plan cannot depend on.
 
+#[cfg(debug_assertions)]
+mod check;
 mod entities;
 pub mod level;
 mod matching;
 mod merged;
+mod narrow;
 mod order;
 mod scope;
 mod step;
@@ -152,8 +155,7 @@ pub fn plan(
     intents: &[Intent],
     settings: &Settings,
 ) -> Result<Plan, NoPlan> {
-    let above = remote.names_to(settings.root).ok_or(NoPlan::NoRoot)?;
-    let prefix = above.join("/");
+    let prefix = remote.names_to(settings.root).ok_or(NoPlan::NoRoot)?.join("/");
     let sent = sent(remote, base, intents);
     // Noted as well, since the intent is forgotten once all is quiet.
     let noted: Vec<Step> = sent.iter().map(|row| Step::Agree { row: row.clone() }).collect();
@@ -164,6 +166,21 @@ pub fn plan(
         known = base.iter().cloned().chain(sent).collect();
         &known
     };
+    let view = View { remote, base, local, settings, still: 0 };
+    #[cfg(debug_assertions)]
+    check::narrow_is_whole(&view, &prefix);
+    let half = base.len().max(local.len()) / 2;
+    let mut plan = match narrow::narrow(&view, half) {
+        Some(narrowed) => decide(&narrowed.view(settings), &prefix),
+        None => decide(&view, &prefix),
+    };
+    plan.steps.splice(0..0, noted);
+    scope::rules_first(&mut plan);
+    Ok(plan)
+}
+
+fn decide(view: &View<'_>, prefix: &str) -> Plan {
+    let View { remote, base, local, settings, still } = *view;
     let ignored = scope::ignored(base, local, settings.root);
     let in_scope: BaseTree;
     let base = if ignored.is_empty() {
@@ -172,16 +189,15 @@ pub fn plan(
         in_scope = base.iter().filter(|row| !ignored.contains(&row.id)).cloned().collect();
         &in_scope
     };
-    let view = View { remote, base, local, settings };
+    let view = View { remote, base, local, settings, still };
     let mut all = entities::decide(&view);
-    let mut plan = Plan { withheld: all.withheld.take(), steps: noted, ..Plan::default() };
+    let mut plan = Plan { withheld: all.withheld.take(), ..Plan::default() };
     plan.steps.extend(ignored.into_iter().map(|id| Step::Forget { id }));
     plan.notices.append(&mut all.notices);
     merged::merge(&view, &mut all, &mut plan);
-    order::steps(&view, &mut all, &prefix, &mut plan);
+    order::steps(&view, &mut all, prefix, &mut plan);
     plan.ids = all.list.iter().map(|entity| entity.id).collect();
-    scope::rules_first(&mut plan);
-    Ok(plan)
+    plan
 }
 
 /// What we did on the server without having heard the answer, as rows: it was agreed on, whatever became of it here since.
@@ -229,4 +245,6 @@ struct View<'a> {
     base: &'a BaseTree,
     local: &'a LocalTree,
     settings: &'a Settings,
+    /// Files that both sides hold as they were agreed on, and that are in none of the trees.
+    still: usize,
 }

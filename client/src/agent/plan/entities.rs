@@ -305,7 +305,7 @@ fn judge_leaving(view: &View<'_>, all: &mut All<'_>) {
 /// Withholds deletions on the server when so much vanished here that it may not have been meant.
 fn guard(view: &View<'_>, all: &mut All<'_>) {
     let files = |thing: &&Thing<'_>| thing.kind == Kind::File;
-    let agreed = view.base.iter().filter(|row| row.kind == Kind::File).count();
+    let agreed = view.base.iter().filter(|row| row.kind == Kind::File).count() + view.still;
     let going: Vec<Entity> = (1..all.list.len())
         .filter(|&entity| {
             let thing = &all.list[entity];
@@ -313,7 +313,7 @@ fn guard(view: &View<'_>, all: &mut All<'_>) {
         })
         .collect();
     let deletes = going.iter().map(|&entity| &all.list[entity]).filter(files).count();
-    let here = all.list.iter().filter(files).any(|thing| thing.base.is_some() && thing.local.is_some());
+    let here = view.still > 0 || all.list.iter().filter(files).any(|thing| thing.base.is_some() && thing.local.is_some());
     let few = view.settings.guard.allows(deletes, agreed);
     if deletes == 0 || (few && (here || agreed < 2)) {
         return;

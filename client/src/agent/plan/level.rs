@@ -38,7 +38,7 @@ pub fn with_remote(remote: &RemoteTree, base: &BaseTree, settings: &Settings) ->
 }
 
 /// Whether a node is there, somewhere in a folder that is.
-fn is_beneath(remote: &RemoteTree, id: NodeId, folder: NodeId) -> bool {
+pub(super) fn is_beneath(remote: &RemoteTree, id: NodeId, folder: NodeId) -> bool {
     let mut node = remote.get(id).filter(|node| node.id != folder);
     // What was told in pieces might, for a while, lead round in circles.
     for _ in 0..=remote.len() {
