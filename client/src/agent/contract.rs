@@ -1,5 +1,6 @@
 //! What the engine asks of the two sides: of the server, and of the device's disk.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 
 use holdfast_protocol::delta::{self, Chunk};
@@ -137,8 +138,44 @@ pub trait Remote {
 pub struct Scan {
     /// What is in it.
     pub tree: LocalTree,
-    /// What is left alone, and why.
+    /// What is left alone, by its path, and why.
     pub notices: Vec<(String, String)>,
+}
+
+/// What may have changed in the folder since it was walked last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Heard {
+    /// Anything.
+    Everything,
+    /// What is directly in these folders, paths from the root; the root is empty.
+    In(BTreeSet<String>),
+}
+
+impl Default for Heard {
+    fn default() -> Self {
+        Self::In(BTreeSet::new())
+    }
+}
+
+impl Heard {
+    /// Takes what else was heard.
+    pub fn and(&mut self, other: Self) {
+        match (&mut *self, other) {
+            (Self::In(folders), Self::In(others)) => folders.extend(others),
+            (_, Self::Everything) => *self = Self::Everything,
+            (Self::Everything, _) => {}
+        }
+    }
+
+    /// Something may have changed about what has this path.
+    pub fn about(&mut self, path: &str) {
+        if let Self::In(folders) = self {
+            let (folder, _) = path.rsplit_once('/').unwrap_or_default();
+            if !folders.contains(folder) {
+                folders.insert(folder.to_owned());
+            }
+        }
+    }
 }
 
 /// The device's folder, as the engine sees it. Paths are relative to its root, `/` between names. Nothing is replaced or
@@ -150,11 +187,16 @@ pub trait Disk {
     /// A content that has arrived and is not in its place; gone when it is dropped.
     type Part;
 
-    /// Walks the folder. `known` tells the content of what looks untouched; all else is hashed.
+    /// Walks the folder. `known` tells the content of what looks untouched; all else is hashed. `before` is what it was and in
+    /// which folders it may be otherwise by now: only these are looked at again, and what is new in them.
     ///
     /// # Errors
     /// [`Trouble::Side`] when the root is not the folder it was: offline, never empty (P8).
-    fn scan(&self, known: &dyn Fn(&Look) -> Option<ContentHash>) -> Result<Scan, Trouble>;
+    fn scan(
+        &self,
+        before: Option<(Scan, &BTreeSet<String>)>,
+        known: &dyn Fn(&Look) -> Option<ContentHash>,
+    ) -> Result<Scan, Trouble>;
 
     /// How an entry looks; `None` when nothing is there.
     ///

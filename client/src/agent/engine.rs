@@ -10,10 +10,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use holdfast_protocol::ContentHash;
 
-use super::contract::{Disk, Remote, Scan, Trouble};
+use super::contract::{Disk, Heard, Remote, Scan, Trouble};
 use super::plan::{self, Plan, Settings, Step, Withheld, level};
 use super::store::{Memory, Note, Store};
-use super::trees::{BaseRow, Look};
+use super::trees::{BaseRow, Look, What};
 use groups::Run;
 
 /// So often a sync looks anew; whoever goes on changing things meanwhile is met by the next sync.
@@ -32,6 +32,9 @@ pub struct Engine<R, D> {
     contents: RefCell<HashMap<Look, ContentHash>>,
     /// Looks that were so fresh when they were judged that a change since might not show in them.
     fresh: RefCell<HashSet<Look>>,
+    /// The folder as it was seen last, and what may be otherwise by now.
+    seen: Option<Scan>,
+    heard: Heard,
     /// Contents that could not be put together from parts: they travel whole from now on.
     whole: HashSet<ContentHash>,
 }
@@ -72,7 +75,15 @@ impl<R: Remote<Outgoing = D::Outgoing>, D: Disk> Engine<R, D> {
             contents: RefCell::default(),
             fresh: RefCell::default(),
             whole: HashSet::new(),
+            seen: None,
+            heard: Heard::Everything,
         })
+    }
+
+    /// Tells what may have changed in the folder. Until something else is told, that is anything; what the engine does itself
+    /// it knows.
+    pub fn hear(&mut self, heard: Heard) {
+        self.heard.and(heard);
     }
 
     /// The store, for whoever goes on with it.
@@ -102,6 +113,7 @@ impl<R: Remote<Outgoing = D::Outgoing>, D: Disk> Engine<R, D> {
     /// [`Trouble`].
     pub fn dry_run(&mut self, settings: &mut Settings) -> Result<Plan, Trouble> {
         self.pull()?;
+        self.heard = Heard::Everything;
         let scan = self.scan()?;
         let mut plan = self.plan(&scan, settings)?;
         plan.notices.extend(scan.notices);
@@ -124,10 +136,13 @@ impl<R: Remote<Outgoing = D::Outgoing>, D: Disk> Engine<R, D> {
                 report.notices.clone_from(&scan.notices);
                 report.withheld = None;
                 report.quiet = true;
+                self.seen = Some(scan);
                 break;
             }
             let plan = self.plan(&scan, settings)?;
-            report.notices.clone_from(&scan.notices);
+            self.seen = Some(Scan { tree: scan.tree, notices: scan.notices.clone() });
+            plan.steps.iter().for_each(|step| step.paths(|path| self.heard.about(path)));
+            report.notices = scan.notices;
             report.notices.extend(plan.notices.iter().cloned());
             report.conflicts.extend(plan.conflicts.iter().cloned());
             report.withheld.clone_from(&plan.withheld);
@@ -162,7 +177,13 @@ impl<R: Remote<Outgoing = D::Outgoing>, D: Disk> Engine<R, D> {
         }
     }
 
-    fn scan(&self) -> Result<Scan, Trouble> {
+    /// Looks at the folder, or at what of it may be otherwise than it was.
+    fn scan(&mut self) -> Result<Scan, Trouble> {
+        let heard = std::mem::take(&mut self.heard);
+        let before = self.seen.take().filter(|scan| !scan.tree.is_worn());
+        let before = before.zip(if let Heard::In(folders) = &heard { Some(folders) } else { None });
+        // Should it come to nothing, nothing is known any more.
+        self.heard = Heard::Everything;
         let rows = self.memory.base.iter().filter_map(|row| Some((row.look?.ino, row)));
         let rows: HashMap<u64, &BaseRow> = rows.filter(|(ino, _)| *ino != 0).collect();
         let agreed = |look: &Look| {
@@ -171,26 +192,39 @@ impl<R: Remote<Outgoing = D::Outgoing>, D: Disk> Engine<R, D> {
             row.and_then(|row| row.hash)
         };
         let contents = self.contents.borrow();
-        let scan = self.disk.scan(&|look: &Look| agreed(look).or_else(|| contents.get(look).copied()))?;
+        let known = |look: &Look| agreed(look).or_else(|| contents.get(look).copied());
+        let scan = self.disk.scan(before, &known)?;
         drop(contents);
-        self.remember(&scan, &agreed);
+        let unsettled = self.remember(&scan, &agreed);
+        self.heard = unsettled;
         Ok(scan)
     }
 
-    /// Contents that were hashed and are not agreed on, and what looks so fresh that it may change unseen.
-    fn remember(&self, scan: &Scan, agreed: &dyn Fn(&Look) -> Option<ContentHash>) {
+    /// Contents that were hashed and are not agreed on, and what looks so fresh that it may change unseen; that is to be looked
+    /// at again, as is what could not be seen.
+    fn remember(&self, scan: &Scan, agreed: &dyn Fn(&Look) -> Option<ContentHash>) -> Heard {
+        let mut unsettled = Heard::default();
         let (mut contents, mut fresh) = (self.contents.borrow_mut(), self.fresh.borrow_mut());
         contents.clear();
         fresh.clear();
-        for (_, node) in scan.tree.iter() {
-            let super::trees::What::File(Some(hash)) = node.what else { continue };
+        for (index, node) in scan.tree.iter() {
+            let hash = match node.what {
+                What::File(Some(hash)) => hash,
+                What::File(None) | What::Closed => {
+                    unsettled.about(&scan.tree.path(index));
+                    continue;
+                }
+                _ => continue,
+            };
             let look = self.disk.settled(node.look);
             if look.ctime_ns == 0 {
                 fresh.insert(node.look);
+                unsettled.about(&scan.tree.path(index));
             } else if contents.len() < REMEMBERED && agreed(&look).is_none() {
                 contents.insert(look, hash);
             }
         }
+        unsettled
     }
 
     /// Whether all three trees are the same, so that there is nothing to plan. The server's is not even read where nothing was

@@ -19,5 +19,5 @@ mod contract;
 /// The agent's own folder in the root of what is synced: its marker, what is on its way in, what was taken away.
 pub const OWN: &str = ".holdfast-sync";
 
-pub use contract::{Act, Arriving, Disk, Done, Feed, Incoming, Put, Remote, Scan, Trouble, Wanted};
+pub use contract::{Act, Arriving, Disk, Done, Feed, Heard, Incoming, Put, Remote, Scan, Trouble, Wanted};
 pub use plan::{Plan, Settings, Step, plan};

@@ -10,4 +10,4 @@ pub use files::{
 };
 pub use machine::{data_folder, host_name, interrupted, standard_output, system};
 pub use names::check_local;
-pub use watch::Watch;
+pub use watch::{Noticed, Watch};

@@ -1,8 +1,12 @@
 //! Being told when something happens in a folder. A hint only: whoever is told looks for itself, and looks from time to time
 //! without being told.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
+
+/// In which folders something happened, by their paths below what is watched; `None`: it may have been anywhere.
+pub type Noticed = Option<BTreeSet<String>>;
 
 /// What is not to be told of: by its path below what is watched, and whether it is a folder.
 pub type Skip = Box<dyn Fn(&Path, bool) -> bool + Send>;
@@ -21,11 +25,11 @@ impl Watch {
     /// # Errors
     /// [`io::ErrorKind::Unsupported`] where this system cannot tell; what the system says.
     #[cfg(target_os = "linux")]
-    pub fn start(root: &Path, skip: Skip, tell: impl Fn() + Send + 'static) -> io::Result<Self> {
+    pub fn start(root: &Path, skip: Skip, tell: impl Fn(Noticed) + Send + 'static) -> io::Result<Self> {
         let (mut watching, end) = linux::Watching::new(root.to_owned(), skip)?;
         std::thread::Builder::new().name("watch".to_owned()).spawn(move || {
-            while watching.wait() {
-                tell();
+            while let Some(noticed) = watching.wait() {
+                tell(noticed);
             }
         })?;
         Ok(Self { root: root.to_owned(), _end: end })
@@ -36,7 +40,7 @@ impl Watch {
     /// # Errors
     /// [`io::ErrorKind::Unsupported`].
     #[cfg(not(target_os = "linux"))]
-    pub fn start(_root: &Path, _skip: Skip, _tell: impl Fn() + Send + 'static) -> io::Result<Self> {
+    pub fn start(_root: &Path, _skip: Skip, _tell: impl Fn(Noticed) + Send + 'static) -> io::Result<Self> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
@@ -48,7 +52,7 @@ impl Watch {
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use std::collections::HashMap;
+    use std::collections::{BTreeSet, HashMap};
     use std::ffi::OsStr;
     use std::io;
     use std::mem::MaybeUninit;
@@ -61,7 +65,7 @@ mod linux {
     use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
     use rustix::io::Errno;
 
-    use super::Skip;
+    use super::{Noticed, Skip};
 
     pub struct Watching {
         queue: Arc<OwnedFd>,
@@ -69,6 +73,8 @@ mod linux {
         root: PathBuf,
         skip: Skip,
         is_over: Arc<AtomicBool>,
+        /// There were no more watches to be had: what happens may be where nobody listens.
+        is_deaf: bool,
     }
 
     /// When it is dropped, whoever waits for something to happen learns that it is over.
@@ -91,8 +97,9 @@ mod linux {
         pub fn new(root: PathBuf, skip: Skip) -> io::Result<(Self, End)> {
             let queue = Arc::new(inotify::init(CreateFlags::CLOEXEC)?);
             let is_over = Arc::new(AtomicBool::new(false));
-            let mut watching = Self { queue, folders: HashMap::new(), root: root.clone(), skip, is_over };
-            let own = watching.add(&root)?.ok_or(io::ErrorKind::NotFound)?;
+            let mut watching =
+                Self { queue, folders: HashMap::new(), root: root.clone(), skip, is_over, is_deaf: false };
+            let own = watching.add(&root, &mut Vec::new())?.ok_or(io::ErrorKind::NotFound)?;
             let (queue, is_over) = (Arc::clone(&watching.queue), Arc::clone(&watching.is_over));
             Ok((watching, End { queue, root: own, is_over }))
         }
@@ -101,7 +108,8 @@ mod linux {
             path.strip_prefix(&self.root).is_ok_and(|below| (self.skip)(below, is_folder))
         }
 
-        fn add(&mut self, folder: &Path) -> io::Result<Option<i32>> {
+        /// Listens to a folder and those in it, which are told.
+        fn add(&mut self, folder: &Path, added: &mut Vec<PathBuf>) -> io::Result<Option<i32>> {
             let flags = WatchFlags::CREATE
                 | WatchFlags::DELETE
                 | WatchFlags::MOVED_FROM
@@ -117,50 +125,54 @@ mod linux {
                 Err(errno) => return Err(errno.into()),
             };
             self.folders.insert(watch, folder.to_owned());
+            added.push(folder.to_owned());
             let Ok(entries) = std::fs::read_dir(folder) else { return Ok(Some(watch)) };
             for entry in entries.flatten() {
                 let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
                 if is_folder && !self.is_skipped(&entry.path(), true) {
-                    self.add(&entry.path())?;
+                    self.add(&entry.path(), added)?;
                 }
             }
             Ok(Some(watch))
         }
 
-        /// Waits for something to happen; false when nothing more can be heard.
-        pub fn wait(&mut self) -> bool {
+        /// Waits for something to happen; `None` when nothing more can be heard.
+        pub fn wait(&mut self) -> Option<Noticed> {
             loop {
-                match self.read() {
-                    Some(true) => return true,
+                match self.read()? {
                     // Nothing that anybody wants to hear of.
-                    Some(false) => {}
-                    None => return false,
+                    Some(folders) if folders.is_empty() => {}
+                    noticed => return Some(noticed.filter(|_| !self.is_deaf)),
                 }
             }
         }
 
-        /// Waits for something to happen, and whether it is news; `None` when nothing more can be heard.
-        fn read(&mut self) -> Option<bool> {
+        /// Waits for something to happen, and where it is news; `None` when nothing more can be heard.
+        fn read(&mut self) -> Option<Noticed> {
             let mut buffer = [const { MaybeUninit::uninit() }; 16 * 1024];
             let mut new = Vec::new();
-            let mut is_news = false;
+            let mut folders = BTreeSet::new();
+            let mut is_lost = false;
             {
                 let mut reader = Reader::new(&self.queue, &mut buffer);
                 loop {
                     match reader.next() {
                         Ok(event) => {
+                            let kind = event.events();
+                            let folder = self.folders.get(&event.wd());
+                            is_lost |= kind.contains(ReadFlags::QUEUE_OVERFLOW);
                             let name = event.file_name().map(|name| OsStr::from_bytes(name.to_bytes()));
-                            let is_folder = event.events().contains(ReadFlags::ISDIR);
-                            let path = self
-                                .folders
-                                .get(&event.wd())
-                                .zip(name)
-                                .map(|(folder, name)| folder.join(name));
-                            let is_skipped =
-                                path.as_ref().is_some_and(|path| self.is_skipped(path, is_folder));
-                            is_news |= !is_skipped;
-                            let made = event.events().intersects(ReadFlags::CREATE | ReadFlags::MOVED_TO);
-                            new.extend(path.filter(|_| made && is_folder && !is_skipped));
+                            if let (Some(folder), Some(name)) = (folder, name) {
+                                let path = folder.join(name);
+                                let is_folder = kind.contains(ReadFlags::ISDIR);
+                                if !self.is_skipped(&path, is_folder) {
+                                    folders.extend(self.below(folder));
+                                    let made = kind.intersects(ReadFlags::CREATE | ReadFlags::MOVED_TO);
+                                    new.extend((made && is_folder).then_some(path));
+                                }
+                            } else if kind.contains(ReadFlags::IGNORED) {
+                                self.folders.remove(&event.wd());
+                            }
                         }
                         Err(Errno::INTR) => {}
                         Err(_) => return None,
@@ -173,13 +185,20 @@ mod linux {
             if self.is_over.load(Ordering::Relaxed) {
                 return None;
             }
+            // What happened in a new folder before it was listened to is seen by whoever looks at it from now on.
+            let mut added = Vec::new();
             for folder in new {
-                if self.add(&folder).is_err() {
-                    // No more watches to be had: what is in there is found when all is looked at.
-                    break;
+                if self.add(&folder, &mut added).is_err() {
+                    self.is_deaf = true;
                 }
             }
-            Some(is_news)
+            folders.extend(added.iter().filter_map(|folder| self.below(folder)));
+            Some((!is_lost).then_some(folders))
+        }
+
+        /// A folder's path below the root; `None` where it is not UTF-8, and nobody could be told of it.
+        fn below(&self, folder: &Path) -> Option<String> {
+            folder.strip_prefix(&self.root).ok()?.to_str().map(str::to_owned)
         }
     }
 }
@@ -202,16 +221,47 @@ mod tests {
         std::fs::create_dir_all(folder.path().join("build/deep")).unwrap();
         let (tell, told) = mpsc::channel();
         let skip = |path: &Path, _: bool| path == Path::new("build") || path == Path::new("later.tmp");
-        let watch = Watch::start(folder.path(), Box::new(skip), move || tell.send(()).unwrap_or(())).unwrap();
+        let tell = move |noticed| tell.send(noticed).unwrap_or(());
+        let watch = Watch::start(folder.path(), Box::new(skip), tell).unwrap();
         std::fs::write(folder.path().join("build/deep/a"), "a").unwrap();
         std::fs::write(folder.path().join("build/b"), "b").unwrap();
         std::fs::write(folder.path().join("later.tmp"), "c").unwrap();
         // All of that happened before this.
         std::fs::create_dir(folder.path().join("new")).unwrap();
-        told.recv_timeout(PATIENCE).unwrap();
+        assert!(told.recv_timeout(PATIENCE).unwrap().unwrap().contains(""));
         assert!(told.try_recv().is_err(), "one is news");
         drop(watch);
         // Whoever told is no more.
         assert_eq!(told.recv_timeout(PATIENCE), Err(mpsc::RecvTimeoutError::Disconnected));
+    }
+
+    #[test]
+    fn it_is_told_in_which_folder_something_happened_also_where_that_was_renamed() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |path: &str| folder.path().join(path);
+        std::fs::create_dir_all(at("a/b")).unwrap();
+        std::fs::create_dir(at("c")).unwrap();
+        let (tell, told) = mpsc::channel();
+        let tell = move |noticed| tell.send(noticed).unwrap_or(());
+        let _watch = Watch::start(folder.path(), Box::new(|_, _| false), tell).unwrap();
+        let until = |wanted: &str| {
+            let deadline = std::time::Instant::now() + PATIENCE;
+            let mut all: Vec<String> = Vec::new();
+            while !all.iter().any(|one| one == wanted) {
+                let left = deadline.saturating_duration_since(std::time::Instant::now());
+                all.extend(told.recv_timeout(left).unwrap().unwrap());
+            }
+            all
+        };
+        std::fs::write(at("a/b/file"), "1").unwrap();
+        assert!(!until("a/b").contains(&"c".to_owned()));
+        std::fs::rename(at("a"), at("c/moved")).unwrap();
+        until("c/moved/b");
+        std::fs::write(at("c/moved/b/file"), "2").unwrap();
+        until("c/moved/b");
+        std::fs::create_dir_all(at("new/deep")).unwrap();
+        until("new/deep");
+        std::fs::write(at("new/deep/file"), "3").unwrap();
+        until("new/deep");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use holdfast_client::agent::Heard;
 use holdfast_client::agent::trees::Look;
 
 /// What an inode is.
@@ -34,13 +35,23 @@ pub struct SimDisk {
     pub tells_birth: bool,
     /// It takes names for one that differ by case only.
     pub folds: bool,
+    /// What a watch has noticed.
+    pub heard: Heard,
 }
 
 impl SimDisk {
     pub fn new() -> Self {
         let root = Inode { body: Body::Folder(BTreeMap::new()), btime: 1, mtime: 1, ctime: 1 };
         let inodes = BTreeMap::from([(1, root)]);
-        Self { inodes, free: Vec::new(), next: 2, now: 1, tells_birth: true, folds: false }
+        Self {
+            inodes,
+            free: Vec::new(),
+            next: 2,
+            now: 1,
+            tells_birth: true,
+            folds: false,
+            heard: Heard::default(),
+        }
     }
 
     fn names(&self, folder: u64) -> Option<&BTreeMap<String, u64>> {
@@ -129,6 +140,7 @@ impl SimDisk {
         });
         let inode = Inode { body, btime: self.now, mtime, ctime: self.now };
         self.inodes.insert(ino, inode);
+        self.heard.about(path);
         self.link(folder, name, ino);
         Some(ino)
     }
@@ -136,6 +148,7 @@ impl SimDisk {
     /// Writes to a file that is there.
     pub fn write(&mut self, path: &str, bytes: Vec<u8>, mtime: i64) -> bool {
         let now = self.now;
+        self.heard.about(path);
         let Some(inode) = self.find(path).and_then(|ino| self.inodes.get_mut(&ino)) else { return false };
         let Body::File(content) = &mut inode.body else { return false };
         *content = bytes;
@@ -163,6 +176,8 @@ impl SimDisk {
             }
             _ => {}
         }
+        self.heard.about(from);
+        self.heard.about(to);
         self.unlink(source, old);
         self.link(target, new, ino);
         let now = self.now;
@@ -179,6 +194,7 @@ impl SimDisk {
 
     pub fn remove(&mut self, path: &str) -> bool {
         let Some((folder, name)) = self.above(path) else { return false };
+        self.heard.about(path);
         match self.unlink(folder, name) {
             Some(ino) => {
                 self.drop_inode(ino);
@@ -186,6 +202,11 @@ impl SimDisk {
             }
             None => false,
         }
+    }
+
+    /// What is directly in a folder.
+    pub fn inside(&self, folder: u64) -> impl Iterator<Item = (&String, u64)> {
+        self.names(folder).into_iter().flatten().map(|(name, ino)| (name, *ino))
     }
 
     /// All names, a folder before what is in it.

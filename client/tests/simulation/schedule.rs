@@ -7,7 +7,7 @@ use std::rc::Rc;
 use holdfast_client::agent::engine::{Engine, Report};
 use holdfast_client::agent::store::Store;
 use holdfast_client::agent::trees::RemoteTree;
-use holdfast_client::agent::{Settings, Trouble};
+use holdfast_client::agent::{Heard, Settings, Trouble};
 use holdfast_protocol::ContentHash;
 
 use crate::disk::{Body, SimDisk};
@@ -69,6 +69,7 @@ pub fn run(kind: Kind, seed: u64, told: bool) -> Result<(), String> {
         written: 0,
         wrong: Vec::new(),
         late: Vec::new(),
+        syncs: 0,
         lonely: kind == Kind::Lonely,
         trace: told.then(Vec::new),
     };
@@ -191,6 +192,13 @@ fn without_links(disk: &mut SimDisk) {
 fn sync(world: &Shared, device: &mut Device, number: usize) -> Result<Report, String> {
     world.borrow_mut().say(|| format!("{number}: sync"));
     let Some(engine) = device.engine.as_mut() else { return Err("no engine".to_owned()) };
+    {
+        let mut world = world.borrow_mut();
+        let heard = std::mem::take(&mut world.disks[number].heard);
+        world.syncs += 1;
+        // A watch loses something now and then, and says so.
+        engine.hear(if world.syncs.is_multiple_of(7) { Heard::Everything } else { heard });
+    }
     let done = engine.sync(&mut device.settings);
     let crashed = std::mem::take(&mut world.borrow_mut().crashed);
     if crashed && let Some(old) = device.engine.take() {

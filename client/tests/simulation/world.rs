@@ -53,6 +53,8 @@ pub struct World {
     pub late: Vec<(Put, Vec<u8>)>,
     /// Only the first device is edited.
     pub lonely: bool,
+    /// How many syncs were begun.
+    pub syncs: usize,
     pub trace: Option<Vec<String>>,
 }
 
@@ -268,39 +270,89 @@ impl SimHands {
     }
 }
 
+struct Scanning<'s> {
+    world: &'s mut World,
+    device: usize,
+    known: &'s dyn Fn(&Look) -> Option<ContentHash>,
+    tree: LocalTree,
+}
+
+impl Scanning<'_> {
+    /// Looks again at what is in a folder, and at all that is new in it.
+    fn again(&mut self, path: &str) {
+        let here = self.tree.find(path).filter(|&index| self.tree.get(index).what == What::Folder);
+        let (Some(index), Some(ino)) = (here, self.world.disks[self.device].find(path)) else { return };
+        self.list(path, index, ino);
+    }
+
+    fn list(&mut self, folder: &str, index: usize, ino: u64) {
+        let inside: Vec<(String, u64)> =
+            self.world.disks[self.device].inside(ino).map(|(name, ino)| (name.clone(), ino)).collect();
+        let is_gone =
+            |tree: &LocalTree, child: usize| !inside.iter().any(|(name, _)| *name == tree.get(child).name);
+        let gone: Vec<usize> =
+            self.tree.children(index).filter(|child| is_gone(&self.tree, *child)).collect();
+        gone.into_iter().for_each(|child| self.tree.remove(child));
+        for (name, ino) in inside {
+            let path = if folder.is_empty() { name.clone() } else { format!("{folder}/{name}") };
+            let look = self.world.disks[self.device].look(ino);
+            let is_folder = matches!(self.world.disks[self.device].inodes[&ino].body, Body::Folder(_));
+            let known = self.tree.child(index, &name).filter(|&known| {
+                let entry = self.tree.get(known);
+                is_folder
+                    && matches!(entry.what, What::Folder | What::Ignored)
+                    && entry.look.is_same_file(&look)
+            });
+            if let Some(known) = known {
+                self.tree.looks(known, look);
+                continue;
+            }
+            let what = self.what(&path, ino, &look);
+            let child = self.tree.add(index, &name, what, look);
+            if what == What::Folder {
+                self.list(&path, child, ino);
+            }
+        }
+    }
+
+    fn what(&mut self, path: &str, ino: u64, look: &Look) -> What {
+        let World { disks, rng, faults, .. } = &mut *self.world;
+        match &disks[self.device].inodes[&ino].body {
+            body if self.tree.ignore().is_ignored(path, matches!(body, Body::Folder(_))) => What::Ignored,
+            Body::Folder(_) if rng.once_in(faults.busy) => What::Closed,
+            Body::Folder(_) => What::Folder,
+            Body::File(_) if rng.once_in(faults.busy) => What::File(None),
+            Body::File(bytes) => What::File(Some((self.known)(look).unwrap_or_else(|| hash_of(bytes)))),
+            Body::Link => What::Other,
+        }
+    }
+}
+
 impl Disk for SimHands {
     type Outgoing = Vec<u8>;
     type Part = (Vec<u8>, i64);
 
-    fn scan(&self, known: &dyn Fn(&Look) -> Option<ContentHash>) -> Result<Scan, Trouble> {
+    fn scan(
+        &self,
+        before: Option<(Scan, &BTreeSet<String>)>,
+        known: &dyn Fn(&Look) -> Option<ContentHash>,
+    ) -> Result<Scan, Trouble> {
         let mut world = self.world.borrow_mut();
         world.around(self.device, false)?;
-        let world = &mut *world;
-        let Faults { busy, offline, .. } = world.faults;
+        let Faults { offline, .. } = world.faults;
         if world.rng.once_in(offline) {
             return Err(Trouble::Side("the root is not the folder it was".to_owned()));
         }
         let disk = &world.disks[self.device];
-        let mut tree = LocalTree::ignoring(disk.look(1), scope::rules_of(disk));
-        let mut closed: BTreeSet<usize> = BTreeSet::new();
-        for (path, ino) in disk.paths() {
-            let (folder, name) = path.rsplit_once('/').unwrap_or(("", &path));
-            let Some(parent) = tree.find(folder).filter(|parent| !closed.contains(parent)) else { continue };
-            let look = disk.look(ino);
-            let what = match &disk.inodes[&ino].body {
-                body if tree.ignore().is_ignored(&path, matches!(body, Body::Folder(_))) => What::Ignored,
-                Body::Folder(_) if world.rng.once_in(busy) => What::Closed,
-                Body::Folder(_) => What::Folder,
-                Body::File(_) if world.rng.once_in(busy) => What::File(None),
-                Body::File(bytes) => What::File(Some(known(&look).unwrap_or_else(|| hash_of(bytes)))),
-                Body::Link => What::Other,
-            };
-            let index = tree.add(parent, name, what, look);
-            if matches!(what, What::Closed | What::Ignored) {
-                closed.insert(index);
-            }
-        }
-        Ok(Scan { tree, notices: Vec::new() })
+        let rules = scope::rules_of(disk);
+        let before = before.filter(|(scan, _)| scan.tree.ignore().is_same(&rules));
+        let (tree, folders) = match before {
+            Some((scan, folders)) => (scan.tree, folders.iter().cloned().collect()),
+            None => (LocalTree::ignoring(disk.look(1), rules), vec![String::new()]),
+        };
+        let mut scanning = Scanning { world: &mut world, device: self.device, known, tree };
+        folders.iter().for_each(|folder| scanning.again(folder));
+        Ok(Scan { tree: scanning.tree, notices: Vec::new() })
     }
 
     fn look(&self, path: &str) -> Result<Option<Look>, Trouble> {

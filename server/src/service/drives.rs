@@ -88,7 +88,15 @@ impl Drives {
         let open = RwLock::new(HashMap::new());
         let opening = tokio::sync::Mutex::new(());
         let reached = Remembered::new(NAMES, A_MOMENT);
-        Arc::new(Self { shared, folder, open, reached, opening, stop: watch::Sender::new(false), tasks: TaskTracker::new() })
+        Arc::new(Self {
+            shared,
+            folder,
+            open,
+            reached,
+            opening,
+            stop: watch::Sender::new(false),
+            tasks: TaskTracker::new(),
+        })
     }
 
     /// Opens every drive that has a root, recovers it, and keeps looking for those that are offline.
@@ -307,7 +315,9 @@ impl Drives {
             open.clear();
         }
         if tokio::time::timeout(STOP_WITHIN, self.tasks.wait()).await.is_err() {
-            tracing::warn!("a drive is still at work; what it has not marked is looked at again at the next start");
+            tracing::warn!(
+                "a drive is still at work; what it has not marked is looked at again at the next start"
+            );
         }
     }
 

@@ -1,5 +1,6 @@
 //! Changing the folder: never over something that does not look as it was judged.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
@@ -27,8 +28,12 @@ impl Disk for LocalFolder {
     type Outgoing = PathBuf;
     type Part = Part;
 
-    fn scan(&self, known: &dyn Fn(&Look) -> Option<ContentHash>) -> Result<Scan, Trouble> {
-        self.walk(known)
+    fn scan(
+        &self,
+        before: Option<(Scan, &BTreeSet<String>)>,
+        known: &dyn Fn(&Look) -> Option<ContentHash>,
+    ) -> Result<Scan, Trouble> {
+        self.walk(before, known)
     }
 
     fn look(&self, path: &str) -> Result<Option<Look>, Trouble> {

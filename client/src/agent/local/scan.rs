@@ -1,6 +1,6 @@
 //! Walking the folder.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -25,40 +25,127 @@ struct Scanning<'s> {
 }
 
 impl LocalFolder {
-    /// Walks the folder; hashes what is not known.
+    /// Walks the folder, or what of it may be otherwise than before; hashes what is not known.
     ///
     /// # Errors
     /// [`Trouble::Side`] when the root is not the folder it was.
-    pub(super) fn walk(&self, known: &dyn Fn(&Look) -> Option<ContentHash>) -> Result<Scan, Trouble> {
+    pub(super) fn walk(
+        &self,
+        before: Option<(Scan, &BTreeSet<String>)>,
+        known: &dyn Fn(&Look) -> Option<ContentHash>,
+    ) -> Result<Scan, Trouble> {
         self.check()?;
         let failed = |error: io::Error| Trouble::Side(format!("{}: {error}", self.path.display()));
         let root = look_of(&stat_of(&self.root).map_err(failed)?);
-        let (ignore, notices) = self.rules().map_err(failed)?;
-        let mut scanning = Scanning {
-            folder: self,
-            known,
-            tree: LocalTree::ignoring(root, ignore),
-            folders: HashMap::from([(String::new(), 0)]),
-            notices,
-        };
-        let mut walk = Walk::new(&self.root).map_err(failed)?;
-        while let Some(found) = walk.next() {
-            match found {
-                Found::Entry { path, stat } => {
-                    if !scanning.entry(&path, &stat) {
-                        walk.pass_over(&path);
-                    }
-                }
-                Found::Problem { path, why } => scanning.problem(&path, &why)?,
+        let (ignore, notices_of_rules) = self.rules().map_err(failed)?;
+        let folders = HashMap::from([(String::new(), 0)]);
+        // What was walked by other rules tells nothing.
+        let before = before.filter(|(scan, _)| scan.tree.ignore().is_same(&ignore));
+        let scan = if let Some((Scan { tree, notices }, changed)) = before {
+            let mut scanning = Scanning { folder: self, known, tree, folders, notices };
+            for folder in changed {
+                scanning.again(folder)?;
             }
-        }
+            scanning.forget_notices();
+            let new: Vec<_> =
+                notices_of_rules.into_iter().filter(|told| !scanning.notices.contains(told)).collect();
+            scanning.notices.extend(new);
+            scanning
+        } else {
+            let tree = LocalTree::ignoring(root, ignore);
+            let mut scanning = Scanning { folder: self, known, tree, folders, notices: notices_of_rules };
+            scanning.all(Walk::new(&self.root).map_err(failed)?)?;
+            scanning
+        };
         // A folder that was unmounted during the walk looks empty from then on.
         self.check()?;
-        Ok(Scan { tree: scanning.tree, notices: scanning.notices })
+        Ok(Scan { tree: scan.tree, notices: scan.notices })
     }
 }
 
 impl Scanning<'_> {
+    fn all(&mut self, mut walk: Walk) -> Result<(), Trouble> {
+        while let Some(found) = walk.next() {
+            match found {
+                Found::Entry { path, stat } => {
+                    if !self.entry(&path, &stat) {
+                        walk.pass_over(&path);
+                    }
+                }
+                Found::Problem { path, why } => self.problem(&path, &why)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks again at what is in a folder, and at all that is new in it.
+    fn again(&mut self, folder: &str) -> Result<(), Trouble> {
+        let here = self.tree.find(folder);
+        // What is new itself is walked with what it is new in, and what is closed is tried again with what it is in.
+        let Some(index) = here.filter(|&index| self.tree.get(index).what == What::Folder) else {
+            return Ok(());
+        };
+        self.notices.retain(|(path, _)| split(path).0 != folder);
+        self.folders.insert(folder.to_owned(), index);
+        let mut absent: HashSet<usize> = self.tree.children(index).collect();
+        let failed = |error: io::Error| Trouble::Side(format!("{}: {error}", self.folder.path.display()));
+        let mut walk = Walk::under(&self.folder.root, Path::new(folder)).map_err(failed)?;
+        while let Some(found) = walk.next() {
+            match found {
+                Found::Entry { path, stat } => {
+                    let (above, name) = split(&path);
+                    let known = self.tree.child(index, name).filter(|_| above == folder);
+                    let look = look_of(&stat);
+                    match known {
+                        Some(known) if self.is_still(known, &stat, &look) => {
+                            absent.remove(&known);
+                            self.tree.looks(known, look);
+                            walk.pass_over(&path);
+                            continue;
+                        }
+                        Some(known) => {
+                            absent.remove(&known);
+                            self.tree.remove(known);
+                        }
+                        None => {}
+                    }
+                    if !self.entry(&path, &stat) {
+                        walk.pass_over(&path);
+                    }
+                }
+                Found::Problem { path, why } => {
+                    let text = path.to_string_lossy();
+                    let (above, name) = split(&text);
+                    if let Some(known) = self.tree.child(index, name).filter(|_| above == folder) {
+                        absent.remove(&known);
+                        self.tree.remove(known);
+                    }
+                    self.problem(&path, &why)?;
+                }
+            }
+        }
+        for gone in absent {
+            // A folder that was closed is without them by now.
+            if self.tree.child(index, &self.tree.get(gone).name) == Some(gone) {
+                self.tree.remove(gone);
+            }
+        }
+        Ok(())
+    }
+
+    /// A folder whose contents are known: nothing was heard of them, or they are looked at for themselves.
+    fn is_still(&self, known: usize, stat: &Stat, look: &Look) -> bool {
+        let entry = self.tree.get(known);
+        let was_walked = matches!(entry.what, What::Folder | What::Ignored) && entry.look.is_same_file(look);
+        was_walked && stat.kind == EntryKind::Folder
+    }
+
+    /// What is said of what is not there any more.
+    fn forget_notices(&mut self) {
+        let tree = &self.tree;
+        self.notices.retain(|(path, _)| tree.find(split(path).0).is_some());
+    }
+
     /// False for a folder that is not to be looked into.
     fn entry(&mut self, path: &str, stat: &Stat) -> bool {
         let (above, name) = split(path);

@@ -91,7 +91,7 @@ fn gather<'a>(view: &View<'a>, matches: &Matches) -> All<'a> {
     let mut all = All {
         list: Vec::new(),
         of_node: BTreeMap::new(),
-        of_local: vec![0; view.local.len()],
+        of_local: vec![0; view.local.end()],
         withheld: None,
         forgotten: Vec::new(),
         notices: Vec::new(),
@@ -140,7 +140,7 @@ fn gather<'a>(view: &View<'a>, matches: &Matches) -> All<'a> {
 /// What stands in the folder: known already, or an entity of its own.
 fn gather_here(view: &View<'_>, matches: &Matches, all: &mut All<'_>) {
     let places = scope::Places::of(view, matches, all);
-    let mut is_out = vec![false; view.local.len()];
+    let mut is_out = vec![false; view.local.end()];
     for (index, node) in view.local.iter() {
         let known = matches.node_of[index].and_then(|id| all.of_node.get(&id)).copied();
         let known = known.filter(|&entity| all.list[entity].local == Some(index));
@@ -155,7 +155,7 @@ fn gather_here(view: &View<'_>, matches: &Matches, all: &mut All<'_>) {
                 thing.frozen = true;
                 thing.stays_put = true;
                 if !is_told {
-                    all.notices.push((path_here(view, index), MOVED_OUT.to_owned()));
+                    all.notices.push((view.local.path(index), MOVED_OUT.to_owned()));
                 }
             }
             continue;
@@ -165,7 +165,7 @@ fn gather_here(view: &View<'_>, matches: &Matches, all: &mut All<'_>) {
         let thing = if node.what == What::Ignored || is_below || is_told.is_some() {
             is_out[index] = node.what != What::Ignored;
             if is_told.unwrap_or(!is_out[node.parent]) && is_out[index] {
-                all.notices.push((path_here(view, index), NOT_SENT.to_owned()));
+                all.notices.push((view.local.path(index), NOT_SENT.to_owned()));
             }
             out(None, Some(index), kind)
         } else {
@@ -180,18 +180,6 @@ fn gather_here(view: &View<'_>, matches: &Matches, all: &mut All<'_>) {
 /// Something that is none of this device's business: it has its name, and nothing is done to it.
 fn out<'a>(id: Option<NodeId>, local: Option<usize>, kind: Kind) -> Thing<'a> {
     Thing { keep: false, frozen: true, side: Side::Remote, ..thing(id, local, kind) }
-}
-
-/// Path of an entry of the folder.
-fn path_here(view: &View<'_>, mut index: usize) -> String {
-    let mut names = Vec::new();
-    while index != 0 {
-        let node = view.local.get(index);
-        names.push(node.name.as_str());
-        index = node.parent;
-    }
-    names.reverse();
-    names.join("/")
 }
 
 fn thing<'a>(id: Option<NodeId>, local: Option<usize>, kind: Kind) -> Thing<'a> {
@@ -313,7 +301,8 @@ fn guard(view: &View<'_>, all: &mut All<'_>) {
         })
         .collect();
     let deletes = going.iter().map(|&entity| &all.list[entity]).filter(files).count();
-    let here = view.still > 0 || all.list.iter().filter(files).any(|thing| thing.base.is_some() && thing.local.is_some());
+    let here = view.still > 0
+        || all.list.iter().filter(files).any(|thing| thing.base.is_some() && thing.local.is_some());
     let few = view.settings.guard.allows(deletes, agreed);
     if deletes == 0 || (few && (here || agreed < 2)) {
         return;
@@ -451,8 +440,8 @@ impl Unknown {
             };
             for row in inside.remove(&folder).unwrap_or_default() {
                 let covered = here
-                    .and_then(|index| view.local.children(index).get(&row.name))
-                    .is_some_and(|index| matches!(view.local.get(*index).what, What::Other | What::Ignored));
+                    .and_then(|index| view.local.child(index, &row.name))
+                    .is_some_and(|index| matches!(view.local.get(index).what, What::Other | What::Ignored));
                 if hidden || covered {
                     unknown.insert(row.id);
                 }

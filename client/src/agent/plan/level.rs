@@ -64,11 +64,10 @@ pub fn with_local(local: &LocalTree, base: &BaseTree, settings: &Settings) -> Op
     }
     let mut news = Vec::new();
     let mut seen = 0;
-    let mut ids = Vec::with_capacity(local.len());
-    ids.push(settings.root);
-    for (_, entry) in local.iter().skip(1) {
+    let mut ids = vec![NodeId::nil(); local.end()];
+    ids[0] = settings.root;
+    for (index, entry) in local.iter().skip(1) {
         if entry.what == What::Ignored {
-            ids.push(NodeId::nil());
             continue;
         }
         let row = known.get(&entry.look.ino)?;
@@ -87,7 +86,7 @@ pub fn with_local(local: &LocalTree, base: &BaseTree, settings: &Settings) -> Op
         if row.look != Some(look) {
             news.push(BaseRow { look: Some(look), ..(*row).clone() });
         }
-        ids.push(row.id);
+        ids[index] = row.id;
         seen += 1;
     }
     (seen == base.len()).then_some(news)

@@ -34,7 +34,7 @@ struct Matching<'a> {
 
 /// Finds what stands for each row of the base.
 pub fn find(view: &View<'_>) -> Matches {
-    let mut node_of = vec![None; view.local.len()];
+    let mut node_of = vec![None; view.local.end()];
     node_of[0] = Some(view.settings.root);
     let local_of = BTreeMap::from([(view.settings.root, 0)]);
     let (mut by_file, mut known) = (BTreeMap::new(), BTreeMap::new());
@@ -81,7 +81,7 @@ impl Matching<'_> {
     /// What has the row's name in what stands for its folder.
     fn with_name(&self, row: &BaseRow) -> Option<usize> {
         let folder = *self.found.local_of.get(&row.parent)?;
-        self.view.local.children(folder).get(&row.name).copied()
+        self.view.local.child(folder, &row.name)
     }
 
     fn folders_by_inode(&mut self, folders: &[&BaseRow]) {

@@ -183,7 +183,9 @@ impl Merging<'_, '_, '_> {
         let mut taken: BTreeSet<String> =
             self.inside[self.folder].iter().map(|&entity| fold_key(&self.all.list[entity].name)).collect();
         if let Some(index) = folder.local {
-            taken.extend(self.view.local.children(index).keys().map(|name| fold_key(name)));
+            taken.extend(
+                self.view.local.children(index).map(|child| fold_key(&self.view.local.get(child).name)),
+            );
         }
         if let Some(node) = folder.remote {
             taken.extend(self.view.remote.children(node.id).map(|child| fold_key(&child.name)));

@@ -85,7 +85,7 @@ impl<'a> Narrowing<'a> {
         let View { remote, base, local, settings, .. } = *view;
         let rows: Vec<&BaseRow> = base.iter().collect();
         // Beyond that many, numbers do not tell apart.
-        let count = u32::try_from(rows.len().max(local.len())).ok().filter(|count| *count != NONE)?;
+        let count = u32::try_from(rows.len().max(local.end())).ok().filter(|count| *count != NONE)?;
         let mut by_inode: HashMap<u64, u32> = HashMap::with_capacity(rows.len());
         for (number, row) in (0..count).zip(&rows) {
             if let Some(ino) = row.look.map(|look| look.ino).filter(|ino| *ino != 0) {
@@ -93,10 +93,13 @@ impl<'a> Narrowing<'a> {
             }
         }
         let mut local_of = vec![NONE; rows.len()];
-        let mut row_at = vec![NONE; local.len()];
+        let mut row_at = vec![NONE; local.end()];
         let mut twice = Vec::new();
-        for (index, (at, entry)) in (0..count).zip(local.iter()).skip(1) {
-            let Some(row) = by_inode.get(&entry.look.ino).copied().filter(|row| *row != NONE) else { continue };
+        for (at, entry) in local.iter().skip(1) {
+            let Ok(index) = u32::try_from(at) else { continue };
+            let Some(row) = by_inode.get(&entry.look.ino).copied().filter(|row| *row != NONE) else {
+                continue;
+            };
             let of = &mut local_of[row as usize];
             if *of == NONE {
                 *of = index;
@@ -120,7 +123,7 @@ impl<'a> Narrowing<'a> {
             row_at,
             by_parent: Vec::new(),
             kept_rows: vec![false; rows.len()],
-            kept_local: vec![false; local.len()],
+            kept_local: vec![false; local.end()],
             kept_remote: BTreeSet::new(),
             fresh: Vec::new(),
             opened: HashMap::new(),
@@ -150,7 +153,9 @@ impl<'a> Narrowing<'a> {
             let row = self.row_at[index];
             row != NONE && is_still[row as usize]
         };
-        news.extend((1..self.local.len()).filter(|&index| !stands(index)).map(At::Local));
+        news.extend(
+            self.local.iter().skip(1).map(|(index, _)| index).filter(|index| !stands(*index)).map(At::Local),
+        );
         for one in &self.settings.left_out {
             news.extend(self.number(one.id).map(At::Row));
             news.extend(self.remote.get(one.id).map(|node| At::Remote(node.id)));
@@ -229,7 +234,7 @@ impl<'a> Narrowing<'a> {
     }
 
     fn beside_here(&mut self, index: usize) {
-        if index < self.local.len() {
+        if index < self.local.end() {
             self.open_here(self.local.get(index).parent, false);
         }
     }
@@ -260,7 +265,7 @@ impl<'a> Narrowing<'a> {
 
     /// Keeps what is in a folder of this device.
     fn open_here(&mut self, index: usize, whole: bool) {
-        if index >= self.local.len() {
+        if index >= self.local.end() {
             return;
         }
         match self.opened_here.get_mut(&index) {
@@ -268,7 +273,7 @@ impl<'a> Narrowing<'a> {
             Some(was) => *was = true,
             None => drop(self.opened_here.insert(index, whole)),
         }
-        let inside: Vec<usize> = self.local.children(index).values().copied().collect();
+        let inside: Vec<usize> = self.local.children(index).collect();
         inside.into_iter().for_each(|child| self.inside(At::Local(child), whole));
         if index == 0 {
             self.open(self.settings.root, whole);
@@ -332,7 +337,10 @@ impl<'a> Narrowing<'a> {
 
     fn kept(self) -> Narrowed {
         let mut remote = RemoteTree::default();
-        self.kept_remote.iter().filter_map(|id| self.remote.get(*id)).for_each(|node| remote.take(node.clone()));
+        self.kept_remote
+            .iter()
+            .filter_map(|id| self.remote.get(*id))
+            .for_each(|node| remote.take(node.clone()));
         let kept = |(row, kept): (&&'a BaseRow, &bool)| kept.then(|| (*row).clone());
         let base: BaseTree = self.rows.iter().zip(&self.kept_rows).filter_map(kept).collect();
         let files = |row: &&&BaseRow| row.kind == Kind::File;

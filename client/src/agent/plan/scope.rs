@@ -55,7 +55,7 @@ pub fn ignored(base: &BaseTree, local: &LocalTree, root: NodeId) -> BTreeSet<Nod
         for row in inside.remove(&folder).unwrap_or_default() {
             let path = join(&path, &row.name);
             let is_folder = row.kind == Kind::Folder;
-            let here = here.and_then(|folder| local.children(folder).get(&row.name)).copied();
+            let here = here.and_then(|folder| local.child(folder, &row.name));
             // What was walked under this name was judged by the same rules already.
             let is_judged = here.is_some_and(|index| match local.get(index).what {
                 What::Folder | What::Closed => is_folder,
@@ -160,8 +160,8 @@ impl Places {
             let node = view.remote.get(one.id).filter(|node| node.state != State::Dead);
             let folder = node.and_then(|node| matches.local_of.get(&node.parent?)).copied();
             let now = folder.zip(node).and_then(|(folder, node)| {
-                let mut inside = view.local.children(folder).iter();
-                inside.find(|(name, _)| key(name) == key(&node.name)).map(|(_, index)| *index)
+                let name = key(&node.name);
+                view.local.children(folder).find(|index| key(&view.local.get(*index).name) == name)
             });
             let then = view.local.find(&one.path).filter(|index| {
                 let entry = view.local.get(*index);

@@ -146,6 +146,18 @@ pub struct Sending {
 }
 
 impl Step {
+    /// Tells each path of the device's that the step is about.
+    pub fn paths(&self, mut tell: impl FnMut(&str)) {
+        match self {
+            Self::Agree { .. } | Self::Forget { .. } => {}
+            Self::MoveLocal { from, to, .. } => {
+                tell(from);
+                tell(to);
+            }
+            other => tell(other.key()),
+        }
+    }
+
     /// What the step is about, for people and for whoever counts its failures.
     pub fn key(&self) -> &str {
         match self {

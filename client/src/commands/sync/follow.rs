@@ -18,15 +18,16 @@ use super::pair::{self, Syncing};
 use crate::agent::engine::Report;
 use crate::agent::ignore::Ignore;
 use crate::agent::schedule::Schedule;
-use crate::agent::{OWN, Trouble};
+use crate::agent::{Heard, OWN, Trouble};
 use crate::api::Api;
 use crate::commands::{Context, Failure};
-use crate::platform::{self, Watch};
+use crate::platform::{self, Noticed, Watch};
 use crate::show::visible;
 use crate::state::Pair;
 
-/// Several changes that come together are met by one sync.
+/// Several changes that come together are met by one sync: it waits until nothing happens for a moment, but no longer than this.
 const GATHER: Duration = Duration::from_millis(200);
+const MOMENT: Duration = Duration::from_millis(10);
 /// How often all is looked at without being told of anything.
 const REGULARLY: Duration = Duration::from_secs(600);
 /// The same where this system cannot tell of changes.
@@ -122,6 +123,8 @@ struct Following<'c> {
     halt: Arc<AtomicBool>,
     syncing: Option<Syncing>,
     watch: Option<Watch>,
+    /// What the watch told since it was looked for.
+    heard: Arc<Mutex<Heard>>,
     /// By which it is watched.
     rules: Ignore,
     /// What was said last of what failed, and of what is left alone, so that it is said once.
@@ -157,6 +160,7 @@ impl<'c> Following<'c> {
             halt: Arc::default(),
             syncing: None,
             watch: None,
+            heard: Arc::default(),
             rules: Ignore::default(),
             said: String::new(),
             told: Vec::new(),
@@ -192,11 +196,26 @@ impl<'c> Following<'c> {
             }
             let pause = self.pause_after(failed);
             tokio::select! {
-                () = self.wake.notified() => tokio::time::sleep(GATHER).await,
-                () = tokio::time::sleep(pause) => {}
+                () = self.wake.notified() => self.gather().await,
+                // A watch may miss something, and does not tell of all that can happen to a file.
+                () = tokio::time::sleep(pause) => self.hear(Heard::Everything),
                 _ = self.live.changed() => {}
             }
         }
+    }
+
+    /// Waits for what comes together with what woke us.
+    async fn gather(&self) {
+        let longest = tokio::time::Instant::now() + GATHER;
+        while tokio::time::timeout(MOMENT, self.wake.notified()).await.is_ok() {
+            if tokio::time::Instant::now() > longest {
+                return;
+            }
+        }
+    }
+
+    fn hear(&self, heard: Heard) {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).and(heard);
     }
 
     /// What the settings and the clock say.
@@ -242,6 +261,10 @@ impl<'c> Following<'c> {
             Err(failure) => return Ok(Some(failure.to_string())),
         };
         self.begin_watching(ready.engine.disk.ignore());
+        if self.watch.is_none() {
+            self.hear(Heard::Everything);
+        }
+        ready.engine.hear(std::mem::take(&mut *self.heard.lock().unwrap_or_else(PoisonError::into_inner)));
         let begun = pair::local(OffsetDateTime::now_utc());
         self.halt.store(false, Ordering::Relaxed);
         ready.settings.stop = Arc::clone(&self.halt);
@@ -273,8 +296,15 @@ impl<'c> Following<'c> {
             let skip = move |path: &Path, is_folder: bool| {
                 path == Path::new(OWN) || path.to_str().is_some_and(|path| rules.is_ignored(path, is_folder))
             };
-            let wake = Arc::clone(&self.wake);
-            self.watch = Watch::start(&self.pair.local, Box::new(skip), move || wake.notify_one()).ok();
+            let (wake, heard) = (Arc::clone(&self.wake), Arc::clone(&self.heard));
+            let tell = move |noticed: Noticed| {
+                let noticed = noticed.map_or(Heard::Everything, Heard::In);
+                heard.lock().unwrap_or_else(PoisonError::into_inner).and(noticed);
+                wake.notify_one();
+            };
+            self.watch = Watch::start(&self.pair.local, Box::new(skip), tell).ok();
+            // Nobody listened until now.
+            self.hear(Heard::Everything);
         }
     }
 
