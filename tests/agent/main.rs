@@ -4,6 +4,8 @@
 mod campaign;
 mod following;
 mod laptop;
+mod liar;
+mod lies;
 mod living;
 mod once;
 mod people;

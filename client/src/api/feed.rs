@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use holdfast_protocol::DrivePath;
 use holdfast_protocol::feed::FeedPage;
+use holdfast_protocol::path::check_name;
 use reqwest::header::ACCEPT;
 use reqwest::{Method, Response};
 use serde::Deserialize;
@@ -90,6 +91,10 @@ impl Api {
             self.ask_json(ask.maybe("since", since).maybe("limit", limit.as_deref())).await?;
         if page.more && since.is_some_and(|since| since == page.token.to_string()) {
             return Err(ApiError::nonsense("a page of the feed leads to itself"));
+        }
+        // A name becomes part of a path on this device.
+        if let Some(node) = page.changes.iter().find(|node| check_name(&node.name).is_err()) {
+            return Err(ApiError::nonsense(format!("a node of the feed is called {:?}", node.name)));
         }
         Ok(page)
     }
