@@ -3,7 +3,9 @@
 use std::io::{self, Read};
 
 use fastcdc::v2020::StreamCDC;
-use holdfast_protocol::delta::Chunk;
+use std::ops::Range;
+
+use holdfast_protocol::delta::{Chunk, Recipe};
 
 use crate::Hasher;
 
@@ -26,6 +28,61 @@ pub fn chunks_of(from: impl Read) -> io::Result<Vec<Chunk>> {
         chunks.push(Chunk { hash: hasher.finish(), length });
     }
     Ok(chunks)
+}
+
+/// New bytes are cut when there are so many of them.
+const CUT_AT: usize = 4 * 1024 * 1024;
+
+/// Takes down how a content is put together. What is copied begins and ends at cuts, so what is between is cut as all of the
+/// content would be.
+#[derive(Debug, Default)]
+pub struct Recorder {
+    recipe: Recipe,
+    /// New bytes that are not cut yet; they begin at a cut.
+    new: Vec<u8>,
+}
+
+impl Recorder {
+    /// These bytes of the base come next.
+    ///
+    /// # Errors
+    /// None in practice: what is read is in memory.
+    pub fn copied(&mut self, range: Range<u64>) -> io::Result<()> {
+        self.cut(0)?;
+        self.recipe.copied(range);
+        Ok(())
+    }
+
+    /// These new bytes come next.
+    ///
+    /// # Errors
+    /// None in practice.
+    pub fn told(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.new.extend_from_slice(bytes);
+        // What follows may move the last cut.
+        if self.new.len() >= CUT_AT { self.cut(1) } else { Ok(()) }
+    }
+
+    /// Cuts the new bytes, but for so many of the last chunks.
+    fn cut(&mut self, but: usize) -> io::Result<()> {
+        let mut chunks = chunks_of(&self.new[..])?;
+        chunks.truncate(chunks.len().saturating_sub(but));
+        let length: usize = chunks.iter().map(|chunk| chunk.length as usize).sum();
+        self.new.drain(..length);
+        if !chunks.is_empty() {
+            self.recipe.told(chunks);
+        }
+        Ok(())
+    }
+
+    /// All of it.
+    ///
+    /// # Errors
+    /// None in practice.
+    pub fn finish(mut self) -> io::Result<Recipe> {
+        self.cut(0)?;
+        Ok(self.recipe)
+    }
 }
 
 #[cfg(test)]
@@ -64,6 +121,33 @@ mod tests {
         }
         assert!(rest.is_empty());
         assert!(chunks_of(&b""[..]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn the_chunks_of_what_was_put_together_are_told_without_reading_it() {
+        let base = content(24 << 20);
+        let mut new = base.clone();
+        new[3 << 20..4 << 20].fill(9);
+        new.splice(10 << 20..10 << 20, content(9 << 20).into_iter().rev());
+        new.drain(20 << 20..21 << 20);
+        new.extend_from_slice(b"and more");
+        let (of_base, of_new) = (chunks_of(&base[..]).unwrap(), chunks_of(&new[..]).unwrap());
+        let mut recorder = Recorder::default();
+        for step in delta::steps(&of_base, &of_new) {
+            match step {
+                delta::Step::Copy(range) => recorder.copied(range).unwrap(),
+                delta::Step::New(range) => {
+                    let bytes =
+                        &new[usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap()];
+                    bytes.chunks(100_000).for_each(|piece| recorder.told(piece).unwrap());
+                }
+            }
+        }
+        let recipe = recorder.finish().unwrap();
+        assert_eq!(recipe.chunks(&of_base), Some(of_new));
+        let mut elsewhere = Recipe::default();
+        elsewhere.copied(1..5);
+        assert_eq!(elsewhere.chunks(&of_base), None);
     }
 
     #[test]

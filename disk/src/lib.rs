@@ -12,7 +12,7 @@ pub mod sums;
 pub mod sync;
 pub mod walk;
 
-pub use chunks::chunks_of;
+pub use chunks::{Recorder, chunks_of};
 pub use hash::{Hasher, hash_reader};
 pub use signature::{RESERVED, Signature, SignatureError};
 pub use stat::{EntryKind, Ident, Stat};

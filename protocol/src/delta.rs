@@ -70,6 +70,59 @@ pub fn steps(base: &[Chunk], new: &[Chunk]) -> Vec<Step> {
     steps
 }
 
+/// How a content was put together of a base: enough to tell its chunks where those of the base are known, without reading it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Recipe {
+    parts: Vec<Made>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Made {
+    Copied(Range<u64>),
+    New(Vec<Chunk>),
+}
+
+impl Recipe {
+    /// These bytes of the base come next.
+    pub fn copied(&mut self, range: Range<u64>) {
+        self.parts.push(Made::Copied(range));
+    }
+
+    /// Something new comes next, cut from its beginning on.
+    pub fn told(&mut self, chunks: Vec<Chunk>) {
+        self.parts.push(Made::New(chunks));
+    }
+
+    /// What it takes to remember: its steps and its new chunks.
+    pub fn weight(&self) -> usize {
+        let of = |part: &Made| if let Made::New(chunks) = part { chunks.len() } else { 1 };
+        self.parts.iter().map(of).sum()
+    }
+
+    /// The content's chunks; `None` where something was copied that does not begin and end where the base is cut.
+    pub fn chunks(&self, base: &[Chunk]) -> Option<Vec<Chunk>> {
+        let mut at = 0;
+        let mut starts = Vec::with_capacity(base.len() + 1);
+        for chunk in base {
+            starts.push(at);
+            at += u64::from(chunk.length);
+        }
+        starts.push(at);
+        let mut chunks = Vec::with_capacity(base.len());
+        for part in &self.parts {
+            match part {
+                Made::Copied(range) => {
+                    let from = starts.binary_search(&range.start).ok()?;
+                    let to = starts.binary_search(&range.end).ok()?;
+                    chunks.extend_from_slice(base.get(from..to)?);
+                }
+                Made::New(new) => chunks.extend_from_slice(new),
+            }
+        }
+        Some(chunks)
+    }
+}
+
 /// What the delta of a content of so many bytes begins with.
 pub fn head(size: u64) -> [u8; HEAD] {
     let mut head = [0; HEAD];

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::Read;
 
-use holdfast_protocol::delta::{self, Chunk};
+use holdfast_protocol::delta::{self, Chunk, Recipe};
 use holdfast_protocol::{ContentHash, DrivePath};
 
 use super::trees::{LocalTree, Look, NodeId, RemoteNode};
@@ -246,7 +246,8 @@ pub trait Disk {
     /// [`Trouble::Changed`] when it does not.
     fn chunks(&self, path: &str, judged: &Look) -> Result<Vec<Chunk>, Trouble>;
 
-    /// Takes a content in and checks its hash; `base` is what a delta is based on, and looks as judged.
+    /// Takes a content in and checks its hash; `base` is what a delta is based on, and looks as judged. Of one that came as a
+    /// delta it is told how it was put together.
     ///
     /// # Errors
     /// [`Trouble::Changed`] when it is not what was said.
@@ -256,7 +257,7 @@ pub trait Disk {
         content: Arriving,
         what: &Incoming,
         base: Option<&Look>,
-    ) -> Result<Self::Part, Trouble>;
+    ) -> Result<(Self::Part, Option<Recipe>), Trouble>;
 
     /// Puts a content in place, in one step, after checking that what it replaces still looks as it was judged; `replaces: None`:
     /// nothing may be there. Only after a flush, so that no power cut finds a name without its content.

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use holdfast_client::agent::trees::{LocalTree, Look, NodeId, What};
 use holdfast_client::agent::{Act, Arriving, Disk, Done, Feed, Incoming, Put, Remote, Scan, Trouble, Wanted};
 use holdfast_protocol::ContentHash;
-use holdfast_protocol::delta::Chunk;
+use holdfast_protocol::delta::{Chunk, Recipe};
 
 use crate::disk::{Body, SimDisk};
 use crate::edits;
@@ -462,7 +462,7 @@ impl Disk for SimHands {
         content: Arriving,
         what: &Incoming,
         _: Option<&Look>,
-    ) -> Result<Self::Part, Trouble> {
+    ) -> Result<(Self::Part, Option<Recipe>), Trouble> {
         let Arriving::Whole(mut content) = content else {
             return Err(Trouble::Item("nothing was asked for in parts".to_owned()));
         };
@@ -474,7 +474,7 @@ impl Disk for SimHands {
                 if hash_of(&bytes) != what.hash {
                     return changed("the content is not what was said");
                 }
-                Ok((bytes.clone(), what.mtime_ns))
+                Ok(((bytes.clone(), what.mtime_ns), None))
             },
         )
     }

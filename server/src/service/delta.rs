@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
-use holdfast_protocol::delta::{self, Chunk, DeltaError, Part, Reader, Step};
+use holdfast_disk::Recorder;
+use holdfast_protocol::delta::{self, Chunk, DeltaError, Part, Reader, Recipe, Step};
 use holdfast_protocol::{ContentHash, DrivePath};
 use tokio::sync::Semaphore;
 
@@ -19,6 +20,9 @@ use crate::store::{Blob, FinishHints};
 
 /// Chunks that are remembered, of all contents together: those of some 30 GiB, 18 MB of memory.
 const REMEMBERED: usize = 500_000;
+/// Contents of which it is remembered how they were put together, and the most steps and new chunks of one: 10 MB in all.
+const RECIPES: usize = 64;
+const HEAVIEST: usize = 4_096;
 /// Contents of a drive that are cut at once.
 const AT_ONCE: usize = 2;
 /// Versions of a content that are tried as a base: one that is gone or damaged is no reason to send everything.
@@ -35,6 +39,8 @@ struct Held {
     chunks: HashMap<ContentHash, Arc<[Chunk]>>,
     order: VecDeque<ContentHash>,
     count: usize,
+    /// How the contents that came last as differences were put together: of which base, and of what.
+    recipes: VecDeque<(ContentHash, ContentHash, Recipe)>,
 }
 
 impl Default for Chunks {
@@ -45,7 +51,7 @@ impl Default for Chunks {
 
 impl Chunks {
     async fn of(&self, opened: &Arc<Opened>, hash: ContentHash) -> Result<Arc<[Chunk]>> {
-        let known = self.held.lock().unwrap_or_else(PoisonError::into_inner).chunks.get(&hash).cloned();
+        let known = self.held.lock().unwrap_or_else(PoisonError::into_inner).of(hash);
         if let Some(chunks) = known {
             return Ok(chunks);
         }
@@ -58,9 +64,53 @@ impl Chunks {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).keep(hash, &chunks);
         Ok(chunks)
     }
+
+    /// Those of two contents. One that was put together of the other is not read.
+    async fn of_both(
+        &self,
+        old: (&Arc<Opened>, ContentHash),
+        new: (&Arc<Opened>, ContentHash),
+    ) -> Result<(Arc<[Chunk]>, Arc<[Chunk]>)> {
+        let is_made_of_it = self.held.lock().unwrap_or_else(PoisonError::into_inner).recipe(new.1, old.1);
+        if is_made_of_it {
+            let old = self.of(old.0, old.1).await?;
+            return Ok((old, self.of(new.0, new.1).await?));
+        }
+        tokio::try_join!(self.of(old.0, old.1), self.of(new.0, new.1))
+    }
+
+    /// Remembers how a content was put together.
+    fn made(&self, content: ContentHash, base: ContentHash, recipe: Recipe) {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).made(content, base, recipe);
+    }
 }
 
 impl Held {
+    /// Chunks that are known, or told by those of the base.
+    fn of(&mut self, hash: ContentHash) -> Option<Arc<[Chunk]>> {
+        if let Some(chunks) = self.chunks.get(&hash) {
+            return Some(Arc::clone(chunks));
+        }
+        let (_, base, recipe) = self.recipes.iter().find(|(content, ..)| *content == hash)?;
+        let chunks: Arc<[Chunk]> = recipe.chunks(self.chunks.get(base)?)?.into();
+        self.keep(hash, &chunks);
+        Some(chunks)
+    }
+
+    fn recipe(&self, content: ContentHash, base: ContentHash) -> bool {
+        self.recipes.iter().any(|(made, of, _)| (*made, *of) == (content, base))
+    }
+
+    fn made(&mut self, content: ContentHash, base: ContentHash, recipe: Recipe) {
+        if recipe.weight() <= HEAVIEST && content != base {
+            self.recipes.retain(|(made, ..)| *made != content);
+            self.recipes.push_back((content, base, recipe));
+            if self.recipes.len() > RECIPES {
+                self.recipes.pop_front();
+            }
+        }
+    }
+
     fn keep(&mut self, hash: ContentHash, chunks: &Arc<[Chunk]>) {
         if chunks.len() > REMEMBERED || self.chunks.insert(hash, Arc::clone(chunks)).is_some() {
             return;
@@ -98,7 +148,7 @@ pub async fn between(
         }
         let Ok(old) = content::open_version(mounted, &version).await else { continue };
         let (old, chunks) = (Arc::new(old), &mounted.recent.chunks);
-        let (old, new) = tokio::try_join!(chunks.of(&old, base), chunks.of(opened, hash))?;
+        let (old, new) = chunks.of_both((&old, base), (opened, hash)).await?;
         // Its tables take as much again as the chunks: not for more requests at once than are cut for.
         let _turn = chunks.turns.acquire().await.map_err(Error::internal)?;
         let compared = tokio::task::spawn_blocking(move || delta::steps(&old, &new)).await;
@@ -116,7 +166,9 @@ fn is_worth_it(size: u64) -> bool {
 pub struct Patch {
     mounted: Arc<Mounted>,
     base: Arc<Opened>,
+    of: ContentHash,
     reader: Reader,
+    recorder: Recorder,
     declared: Declared,
     upload: Option<Upload>,
 }
@@ -140,7 +192,15 @@ impl Patch {
                 .with("actual_hash", opened.hash.map(|hash| hash.to_string())));
         }
         let reader = Reader::new(opened.size());
-        Ok(Self { mounted: Arc::clone(mounted), base: Arc::new(opened), reader, declared, upload: None })
+        Ok(Self {
+            mounted: Arc::clone(mounted),
+            base: Arc::new(opened),
+            of: base,
+            reader,
+            recorder: Recorder::default(),
+            declared,
+            upload: None,
+        })
     }
 
     /// Adds what arrived of the delta.
@@ -158,8 +218,12 @@ impl Patch {
                 }
             };
             match part {
-                Part::Bytes(bytes) => upload.write(arrived.slice_ref(bytes)).await?,
+                Part::Bytes(bytes) => {
+                    self.recorder.told(bytes).map_err(Error::internal)?;
+                    upload.write(arrived.slice_ref(bytes)).await?;
+                }
                 Part::Copy(range) => {
+                    self.recorder.copied(range.clone()).map_err(Error::internal)?;
                     let mut stream = std::pin::pin!(Arc::clone(&self.base).shared(range));
                     while let Some(bytes) = stream.next().await {
                         let bytes = bytes.map_err(|source| {
@@ -184,7 +248,10 @@ impl Patch {
             // The result is empty.
             None => Upload::begin(&self.mounted, Declared { size: self.reader.size(), ..self.declared })?,
         };
-        upload.finish(hints).await
+        let blob = upload.finish(hints).await?;
+        let recipe = self.recorder.finish().map_err(Error::internal)?;
+        self.mounted.recent.chunks.made(blob.hash, self.of, recipe);
+        Ok(blob)
     }
 }
 
@@ -195,6 +262,24 @@ fn refused(error: DeltaError) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_put_together_of_a_known_content_is_known_without_being_cut() {
+        let chunk = |n: u8| Chunk { hash: ContentHash::from_bytes([n; 32]), length: 10 };
+        let content = |n: u8| ContentHash::from_bytes([100 + n; 32]);
+        let mut held = Held::default();
+        let mut recipe = Recipe::default();
+        recipe.copied(10..30);
+        recipe.told(vec![chunk(9)]);
+        held.made(content(2), content(1), recipe);
+        assert_eq!(held.of(content(2)), None, "nothing is known of its base");
+        held.keep(content(1), &vec![chunk(1), chunk(2), chunk(3)].into());
+        assert_eq!(held.of(content(2)), Some(vec![chunk(2), chunk(3), chunk(9)].into()));
+        for n in 3..100 {
+            held.made(content(n), content(1), Recipe::default());
+        }
+        assert_eq!(held.recipes.len(), RECIPES);
+    }
 
     #[test]
     fn the_chunks_of_the_oldest_contents_make_room() {

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use holdfast_protocol::delta::{Chunk, Recipe};
 use holdfast_protocol::{ContentHash, Kind};
 
 use super::groups::Run;
@@ -26,7 +27,7 @@ struct Landing<'e, 'r, 's, D: Disk> {
     whole: &'e mut HashSet<ContentHash>,
     run: &'r mut Run<'s>,
     steps: Vec<Receiving>,
-    arrived: Vec<(usize, D::Part)>,
+    arrived: Vec<(usize, D::Part, Option<Vec<Chunk>>)>,
     bytes: u64,
 }
 
@@ -75,9 +76,10 @@ impl<R: Remote<Outgoing = D::Outgoing>, D: Disk> Engine<R, D> {
 impl<D: Disk> Landing<'_, '_, '_, D> {
     fn take(&mut self, index: usize, arriving: Result<Arriving, Trouble>) -> Result<(), Trouble> {
         match arriving.and_then(|arriving| self.one(index, arriving)) {
-            Ok(part) => {
+            Ok((part, recipe)) => {
                 self.bytes += self.steps[index].size;
-                self.arrived.push((index, part));
+                let chunks = recipe.and_then(|recipe| self.derived(&self.steps[index], &recipe));
+                self.arrived.push((index, part, chunks));
             }
             Err(trouble) => {
                 let Self { run, steps, .. } = self;
@@ -90,7 +92,13 @@ impl<D: Disk> Landing<'_, '_, '_, D> {
         Ok(())
     }
 
-    fn one(&mut self, index: usize, arriving: Arriving) -> Result<D::Part, Trouble> {
+    /// The chunks of what was put together, where those of its base were noted.
+    fn derived(&self, step: &Receiving, recipe: &Recipe) -> Option<Vec<Chunk>> {
+        let base = self.store.chunks(step.row.id, step.base?).ok()??;
+        recipe.chunks(&base)
+    }
+
+    fn one(&mut self, index: usize, arriving: Arriving) -> Result<(D::Part, Option<Recipe>), Trouble> {
         let step = &self.steps[index];
         let Some(hash) = step.row.hash else { return Err(Trouble::Item("no content is named".to_owned())) };
         let incoming = Incoming { hash, size: step.size, mtime_ns: step.mtime_ns };
@@ -120,13 +128,13 @@ impl<D: Disk> Landing<'_, '_, '_, D> {
         self.disk.flush()?;
         let mut notes = Vec::new();
         let mut ended = None;
-        for (index, part) in arrived {
+        for (index, part, chunks) in arrived {
             let step = &self.steps[index];
             match self.disk.place(&step.path, part, step.replaces.as_ref()) {
                 Ok(look) => {
                     let mut row = step.row.clone();
                     if let Some(hash) = row.hash.filter(|_| is_in_chunks(step.size))
-                        && let Ok(chunks) = self.disk.chunks(&step.path, &look)
+                        && let Some(chunks) = chunks.or_else(|| self.disk.chunks(&step.path, &look).ok())
                     {
                         notes.push(Note::Chunks { id: row.id, hash, chunks });
                     }

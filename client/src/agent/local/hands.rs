@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use holdfast_disk::stat::stat_at;
 use holdfast_disk::{EntryKind, beneath};
 use holdfast_protocol::ContentHash;
-use holdfast_protocol::delta::Chunk;
+use holdfast_protocol::delta::{Chunk, Recipe};
 use rustix::fs::{AtFlags, Mode, RenameFlags};
 use rustix::io::Errno;
 
@@ -135,7 +135,7 @@ impl Disk for LocalFolder {
         content: Arriving,
         what: &Incoming,
         base: Option<&Look>,
-    ) -> Result<Part, Trouble> {
+    ) -> Result<(Part, Option<Recipe>), Trouble> {
         self.take_in(path, content, what, base)
     }
 

@@ -7,8 +7,8 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use holdfast_disk::stat::{stat_at, stat_of};
-use holdfast_disk::{Hasher, Ident, attrs, beneath, sync};
-use holdfast_protocol::delta::{self, Reader};
+use holdfast_disk::{Hasher, Ident, Recorder, attrs, beneath, sync};
+use holdfast_protocol::delta::{self, Reader, Recipe};
 use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
@@ -103,7 +103,7 @@ impl LocalFolder {
         content: Arriving,
         what: &Incoming,
         base: Option<&Look>,
-    ) -> Result<Part, Trouble> {
+    ) -> Result<(Part, Option<Recipe>), Trouble> {
         let failed = |error: io::Error| trouble(path, &error);
         let old = base.map(|judged| self.judged(path, judged)).transpose()?;
         let folder = Arc::new(beneath::open_folder(&self.own, INCOMING).map_err(failed)?);
@@ -114,13 +114,13 @@ impl LocalFolder {
         let ident = stat_of(&file).map_err(failed)?.ident;
         let part = Part { folder, name, ident };
         let mut landing = Landing { path, to: &file, hasher: Hasher::new(), size: 0 };
-        match (content, &old) {
-            (Arriving::Whole(mut from), _) => landing.whole(&mut *from)?,
-            (Arriving::Delta(mut from), Some(old)) => landing.delta(&mut *from, old)?,
+        let recipe = match (content, &old) {
+            (Arriving::Whole(mut from), _) => landing.whole(&mut *from).map(|()| None)?,
+            (Arriving::Delta(mut from), Some(old)) => Some(landing.delta(&mut *from, old)?),
             (Arriving::Delta(_), None) => {
                 return Err(Trouble::Item(format!("{path}: a difference came to nothing")));
             }
-        }
+        };
         landing.is(what)?;
         if let Some(old) = &old {
             // Rights and owner of what it replaces go over to it.
@@ -128,7 +128,7 @@ impl LocalFolder {
         }
         attrs::set_mtime(&file, what.mtime_ns).map_err(failed)?;
         self.unsynced.borrow_mut().parts.push(part.name.clone());
-        Ok(part)
+        Ok((part, recipe))
     }
 
     /// Opens a file that looks as it was judged.
@@ -217,21 +217,28 @@ impl Landing<'_> {
     }
 
     /// Puts it together of what is here and what comes.
-    fn delta(&mut self, from: &mut dyn Read, base: &File) -> Result<(), Trouble> {
+    fn delta(&mut self, from: &mut dyn Read, base: &File) -> Result<Recipe, Trouble> {
         let failed = |error: io::Error| trouble(self.path, &error);
         let wrong = |why: delta::DeltaError| Trouble::Changed(why.to_string());
         let size = base.metadata().map_err(failed)?.len();
-        let mut reader = Reader::new(size);
+        let (mut reader, mut recorder) = (Reader::new(size), Recorder::default());
         let (mut buffer, mut copied) = (vec![0; PIECE], vec![0; PIECE]);
         while let Some(mut arrived) = self.piece(from, &mut buffer)? {
             while let Some(part) = reader.next(&mut arrived).map_err(wrong)? {
                 match part {
-                    delta::Part::Bytes(bytes) => self.write(bytes)?,
-                    delta::Part::Copy(range) => self.copy(base, range, &mut copied)?,
+                    delta::Part::Bytes(bytes) => {
+                        recorder.told(bytes).map_err(failed)?;
+                        self.write(bytes)?;
+                    }
+                    delta::Part::Copy(range) => {
+                        recorder.copied(range.clone()).map_err(failed)?;
+                        self.copy(base, range, &mut copied)?;
+                    }
                 }
             }
         }
-        reader.finish().map_err(wrong)
+        reader.finish().map_err(wrong)?;
+        recorder.finish().map_err(failed)
     }
 
     fn copy(
