@@ -98,11 +98,12 @@ impl Root {
     /// Makes all name changes since the last flush durable.
     pub(crate) fn flush(&self) -> io::Result<()> {
         let Changed { folders, everything } = std::mem::take(&mut *self.changed());
-        let synced = if everything || (folders.len() > ONE_BY_ONE && disk::sync::little_unwritten()) {
-            self.sync_everything()
-        } else {
-            folders.values().try_for_each(disk::sync::sync_folder)
-        };
+        let synced =
+            if everything || (folders.len() > ONE_BY_ONE && disk::sync::is_quicker_whole(folders.len())) {
+                self.sync_everything()
+            } else {
+                folders.values().try_for_each(disk::sync::sync_folder)
+            };
         if synced.is_err() {
             // A folder that failed to sync says so once; the next attempt must not find a clean slate.
             self.changed().everything = true;

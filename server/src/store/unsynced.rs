@@ -54,7 +54,7 @@ impl Unsynced {
             let mut files = self.files();
             slots.iter().filter_map(|slot| files.remove(slot)).collect()
         };
-        if taken.len() > ONE_BY_ONE && disk::sync::little_unwritten() {
+        if taken.len() > ONE_BY_ONE && disk::sync::is_quicker_whole(taken.len()) {
             // The oldest was open before any of them was written, so it is told of each one's failure.
             let Some((_, oldest)) = taken.iter().min_by_key(|(age, _)| *age) else { return Ok(false) };
             rustix::fs::syncfs(oldest)?;

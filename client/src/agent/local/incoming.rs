@@ -66,7 +66,8 @@ impl LocalFolder {
             return Ok(());
         }
         let synced = || -> io::Result<()> {
-            if parts.len() + folders.len() > FEW && sync::little_unwritten() {
+            let count = parts.len() + folders.len();
+            if count > FEW && sync::is_quicker_whole(count) {
                 return Ok(rustix::fs::syncfs(&self.own)?);
             }
             let incoming = beneath::open_folder(&self.own, INCOMING)?;
