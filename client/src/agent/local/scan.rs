@@ -133,11 +133,12 @@ impl Scanning<'_> {
         Ok(())
     }
 
-    /// A folder whose contents are known: nothing was heard of them, or they are looked at for themselves.
+    /// A folder whose contents are known: nothing was heard of them, or they are looked at for themselves. Where the file system
+    /// does not tell when it was made, it may be another with the same number.
     fn is_still(&self, known: usize, stat: &Stat, look: &Look) -> bool {
         let entry = self.tree.get(known);
         let was_walked = matches!(entry.what, What::Folder | What::Ignored) && entry.look.is_same_file(look);
-        was_walked && stat.kind == EntryKind::Folder
+        was_walked && look.btime_ns != 0 && stat.kind == EntryKind::Folder
     }
 
     /// What is said of what is not there any more.
