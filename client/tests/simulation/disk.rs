@@ -34,13 +34,15 @@ pub struct SimDisk {
     pub tells_birth: bool,
     /// It takes names for one that differ by case only.
     pub folds: bool,
+    /// So many more times there is no room.
+    pub full: usize,
 }
 
 impl SimDisk {
     pub fn new() -> Self {
         let root = Inode { body: Body::Folder(BTreeMap::new()), btime: 1, mtime: 1, ctime: 1 };
         let inodes = BTreeMap::from([(1, root)]);
-        Self { inodes, free: Vec::new(), next: 2, now: 1, tells_birth: true, folds: false }
+        Self { inodes, free: Vec::new(), next: 2, now: 1, tells_birth: true, folds: false, full: 0 }
     }
 
     fn names(&self, folder: u64) -> Option<&BTreeMap<String, u64>> {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use holdfast_client::agent::trees::{LocalTree, Look, NodeId, What};
-use holdfast_client::agent::{Act, Arriving, Disk, Done, Feed, Incoming, Put, Remote, Scan, Trouble, Wanted};
+use holdfast_client::agent::{Act, Arriving, Disk, Done, Feed, Incoming, Remote, Scan, Trouble, Wanted};
 use holdfast_protocol::ContentHash;
 use holdfast_protocol::delta::Chunk;
 
@@ -13,7 +13,7 @@ use crate::disk::{Body, SimDisk};
 use crate::edits;
 use crate::rng::Rng;
 use crate::scope;
-use crate::server::{Server, hash_of};
+use crate::server::{Became, Deed, Expect, Server, hash_of};
 
 /// How much goes wrong: once in so many acts; 0 for never.
 #[derive(Debug, Clone, Copy, Default)]
@@ -34,12 +34,20 @@ pub struct Faults {
     pub offline: usize,
     /// The server forgets what tokens mean.
     pub prune: usize,
+    /// The server dies before it commits.
+    pub dies: usize,
+    /// The device's disk is full for a while.
+    pub full: usize,
+    /// The device's system refuses something about one file or folder.
+    pub refuse: usize,
 }
 
 /// All there is.
 pub struct World {
     pub rng: Rng,
-    pub server: Server,
+    pub server: Box<dyn Server>,
+    /// Contents of which the server said that it has them.
+    pub acknowledged: BTreeSet<ContentHash>,
     pub disks: Vec<SimDisk>,
     pub faults: Faults,
     /// The device whose agent died, so that it is begun anew.
@@ -50,7 +58,9 @@ pub struct World {
     /// What went wrong for good.
     pub wrong: Vec<String>,
     /// Requests on their way that arrive late, once more.
-    pub late: Vec<(Put, Vec<u8>)>,
+    pub late: Vec<Deed>,
+    /// Happens on the server just before the next request of a device that asks for something to be done.
+    pub before_request: Option<Deed>,
     /// Only the first device is edited.
     pub lonely: bool,
     pub trace: Option<Vec<String>>,
@@ -59,6 +69,32 @@ pub struct World {
 pub type Shared = Rc<RefCell<World>>;
 
 impl World {
+    /// Disks and a server on which nothing has happened yet.
+    pub fn new(
+        rng: Rng,
+        server: Box<dyn Server>,
+        disks: Vec<SimDisk>,
+        faults: Faults,
+        lonely: bool,
+        told: bool,
+    ) -> Self {
+        Self {
+            rng,
+            server,
+            acknowledged: BTreeSet::new(),
+            disks,
+            faults,
+            crashed: false,
+            pool: Vec::new(),
+            written: 0,
+            wrong: Vec::new(),
+            late: Vec::new(),
+            before_request: None,
+            lonely,
+            trace: told.then(Vec::new),
+        }
+    }
+
     pub fn say(&mut self, what: impl FnOnce() -> String) {
         if let Some(trace) = &mut self.trace {
             trace.push(what());
@@ -75,7 +111,8 @@ impl World {
             edits::on_server(self);
         }
         if self.rng.once_in(prune) {
-            self.server.prune();
+            let all = self.rng.once_in(2);
+            self.server.forget(all);
         }
         if self.rng.once_in(crash) {
             self.crashed = true;
@@ -101,78 +138,74 @@ pub struct SimRemote {
     pub device: usize,
 }
 
-impl SimRemote {
-    fn act_once<T: std::fmt::Debug>(
-        &self,
-        what: impl Fn() -> String,
-        act: impl Fn(&mut Server) -> Result<T, Trouble>,
-    ) -> Result<T, Trouble> {
-        let mut world = self.world.borrow_mut();
-        world.around(self.device, true)?;
-        // Requests take their time: what is written meanwhile looks fresh no more when the answer comes.
-        world.disks[self.device].now += 2;
-        let done = act(&mut world.server);
-        world.say(|| format!("{}: {} -> {done:?}", self.device, what()));
-        if world.is_twice() {
-            let _ = act(&mut world.server);
+fn deed_of(act: Act<Vec<u8>>) -> Result<Deed, Trouble> {
+    Ok(match act {
+        Act::Put(put, bytes) => {
+            if hash_of(&bytes) != put.hash {
+                return Err(Trouble::Changed("the content is not what was said".to_owned()));
+            }
+            let expect = put.expect.map_or(Expect::Nothing, Expect::Content);
+            Deed::Put { path: put.path.to_string(), bytes: bytes.into(), mtime_ns: put.mtime_ns, expect }
         }
-        world.around(self.device, true)?;
-        done
-    }
+        Act::MakeFolder(path) => Deed::MakeFolder(path.as_str().to_owned()),
+        Act::Rename { from, to, expect } => {
+            Deed::Rename { from: from.as_str().to_owned(), to: to.as_str().to_owned(), expect }
+        }
+        Act::DeleteFile(path, expect) => {
+            Deed::Delete { path: path.as_str().to_owned(), expect: Some(expect), only_empty: false }
+        }
+        Act::DeleteFolder(path) => {
+            Deed::Delete { path: path.as_str().to_owned(), expect: None, only_empty: true }
+        }
+    })
 }
 
 impl SimRemote {
-    fn one(&self, act: Act<Vec<u8>>) -> Result<Done, Trouble> {
-        match act {
-            Act::Put(put, bytes) => self.put(&put, bytes).map(Some),
-            Act::MakeFolder(path) => {
-                self.act_once(|| format!("make {path}"), |server| server.make_folder(path.as_str())).map(Some)
-            }
-            Act::Rename { from, to, expect } => self
-                .act_once(
-                    || format!("move {from} {to}"),
-                    |server| server.rename(from.as_str(), to.as_str(), expect),
-                )
-                .map(|()| None),
-            Act::DeleteFile(path, expect) => self
-                .act_once(|| format!("delete {path}"), |server| server.delete(path.as_str(), Some(expect)))
-                .map(|()| None),
-            Act::DeleteFolder(path) => self
-                .act_once(
-                    || format!("delete folder {path}"),
-                    |server| server.delete_empty_folder(path.as_str()),
-                )
-                .map(|()| None),
-        }
-    }
-
-    fn put(&self, put: &Put, bytes: Vec<u8>) -> Result<NodeId, Trouble> {
-        if hash_of(&bytes) != put.hash {
-            return Err(Trouble::Changed("the content is not what was said".to_owned()));
-        }
-        {
-            let mut world = self.world.borrow_mut();
-            if world.is_twice() {
-                world.late.push((put.clone(), bytes.clone()));
+    /// Acts that travel in one request.
+    fn request(&self, deeds: &[Deed]) -> Vec<Became> {
+        let ends = |why: Trouble| deeds.iter().map(|_| Err(why.clone())).collect();
+        let mut world = self.world.borrow_mut();
+        for deed in deeds {
+            if matches!(deed, Deed::Put { .. }) && world.is_twice() {
+                world.late.push(deed.clone());
             }
         }
-        self.act_once(
-            || format!("put {} {:?} over {:?}", put.path, String::from_utf8_lossy(&bytes), put.expect),
-            |server| server.put(put.path.as_str(), &bytes, put.mtime_ns, Some(put.expect)),
-        )
+        if let Err(why) = world.around(self.device, true) {
+            return ends(why);
+        }
+        if let Some(deed) = world.before_request.take() {
+            world.does(deed).unwrap();
+        }
+        // Requests take their time: what is written meanwhile looks fresh no more when the answer comes.
+        world.disks[self.device].now += 2;
+        let dies = world.faults.dies;
+        if world.rng.once_in(dies) {
+            world.say(|| format!("{}: the server dies over {deeds:?}", self.device));
+            world.server.dies(deeds);
+            return ends(Trouble::Side("no answer".to_owned()));
+        }
+        let became = world.do_all(deeds);
+        for (deed, became) in deeds.iter().zip(&became) {
+            world.say(|| format!("{}: {deed:?} -> {became:?}", self.device));
+        }
+        if world.is_twice() {
+            world.do_all(deeds);
+        }
+        if let Err(why) = world.around(self.device, true) {
+            return ends(why);
+        }
+        became
     }
 
     fn content(&self, wanted: &Wanted) -> Result<Arriving, Trouble> {
         let mut world = self.world.borrow_mut();
         world.around(self.device, true)?;
-        let server = &world.server;
-        let node = server.find(wanted.path.as_str()).and_then(|id| server.get(id));
-        let there = node.and_then(|node| node.hash);
-        let bytes = there.and_then(|there| world.server.content(&there)).cloned();
+        let there = world.server.look(wanted.path.as_str()).map(|(_, hash)| hash);
+        let bytes = there.and_then(|there| world.server.memory().content(&there)).cloned();
         match bytes {
             // The answer has whatever is there; the device checks it.
             Some(bytes) if there == Some(wanted.hash) || world.rng.once_in(2) => {
-                Ok(Arriving::Whole(Box::new(std::io::Cursor::new(bytes))))
+                Ok(Arriving::Whole(Box::new(std::io::Cursor::new(bytes.to_vec()))))
             }
             _ => Err(Trouble::Changed("it is not there".to_owned())),
         }
@@ -190,20 +223,36 @@ impl Remote for SimRemote {
     }
 
     fn act(&self, acts: Vec<Act<Vec<u8>>>) -> Vec<Result<Done, Trouble>> {
-        // What goes in one request is done as a whole or not at all; when a request breaks off, nobody hears of the others.
+        // When a request breaks off, nobody hears of the others.
         let mut became: Vec<Result<Done, Trouble>> =
             acts.iter().map(|_| Err(Trouble::Side("no answer".to_owned()))).collect();
-        let mut acts: Vec<(usize, Act<Vec<u8>>)> = acts.into_iter().enumerate().collect();
-        if acts.iter().all(|(_, act)| matches!(act, Act::Put(..))) {
-            let mut world = self.world.borrow_mut();
-            for end in (1..acts.len()).rev() {
-                let other = world.rng.below(end + 1);
-                acts.swap(end, other);
+        let is_ordered = acts.iter().any(|act| !matches!(act, Act::Put(..)));
+        let mut deeds = Vec::new();
+        for (index, act) in acts.into_iter().enumerate() {
+            match deed_of(act) {
+                Ok(deed) => deeds.push((index, deed)),
+                Err(why) => became[index] = Err(why),
             }
         }
-        for (index, act) in acts {
-            became[index] = self.one(act);
-            if matches!(became[index], Err(Trouble::Side(_))) {
+        let together = {
+            let mut world = self.world.borrow_mut();
+            if !is_ordered {
+                for end in (1..deeds.len()).rev() {
+                    let other = world.rng.below(end + 1);
+                    deeds.swap(end, other);
+                }
+            }
+            // Many in a request, or each by itself.
+            if world.rng.once_in(2) { 256 } else { 1 }
+        };
+        for request in deeds.chunks(together) {
+            let (indices, deeds): (Vec<usize>, Vec<Deed>) = request.iter().cloned().unzip();
+            let answers = self.request(&deeds);
+            let is_over = answers.iter().any(|answer| matches!(answer, Err(Trouble::Side(_))));
+            for (index, answer) in indices.into_iter().zip(answers) {
+                became[index] = answer;
+            }
+            if is_over {
                 if self.world.borrow_mut().rng.once_in(2) {
                     became.fill_with(|| Err(Trouble::Side("no answer".to_owned())));
                 }
@@ -249,6 +298,33 @@ fn changed<T>(why: &str) -> Result<T, Trouble> {
 fn is_as_judged(look: &Look, judged: &Look) -> bool {
     let ctime_ns = if judged.ctime_ns == 0 { 0 } else { look.ctime_ns };
     Look { ctime_ns, ..*look } == *judged
+}
+
+impl World {
+    /// Whether a device has room for something new; a full disk ends what its agent does (`local::trouble`).
+    fn has_room(&mut self, device: usize) -> Result<(), Trouble> {
+        let Faults { full, .. } = self.faults;
+        if self.rng.once_in(full) {
+            self.disks[device].full = 1 + self.rng.below(12);
+        }
+        let left = &mut self.disks[device].full;
+        if *left == 0 {
+            return Ok(());
+        }
+        *left -= 1;
+        self.say(|| format!("{device}: the disk is full"));
+        Err(Trouble::Side("this device's disk is full".to_owned()))
+    }
+
+    /// Whether the system lets an agent do something about one file or folder.
+    fn is_let(&mut self, what: &str) -> Result<(), Trouble> {
+        let Faults { refuse, .. } = self.faults;
+        if !self.rng.once_in(refuse) {
+            return Ok(());
+        }
+        self.say(|| format!("{what} is refused"));
+        Err(Trouble::Item(format!("{what}: permission denied")))
+    }
 }
 
 impl SimHands {
@@ -324,6 +400,8 @@ impl Disk for SimHands {
         self.act(
             || format!("makes {path} here"),
             |world| {
+                world.has_room(device)?;
+                world.is_let(path)?;
                 let disk = &mut world.disks[device];
                 let now = disk.now;
                 match disk.make(path, Body::Folder(Default::default()), now) {
@@ -339,6 +417,7 @@ impl Disk for SimHands {
         self.act(
             || format!("moves {from} {to} here"),
             |world| {
+                world.is_let(from)?;
                 let disk = &mut world.disks[device];
                 let Some(ino) = disk.find(from) else { return changed("nothing is there") };
                 let before = disk.look(ino);
@@ -355,6 +434,7 @@ impl Disk for SimHands {
         self.act(
             || format!("removes {path} here"),
             |world| {
+                world.is_let(path)?;
                 let disk = &mut world.disks[device];
                 let Some(ino) = disk.find(path) else { return changed("nothing is there") };
                 let Some(bytes) = disk.bytes(ino).cloned() else { return changed("no file") };
@@ -373,6 +453,7 @@ impl Disk for SimHands {
         self.act(
             || format!("removes folder {path} here"),
             |world| {
+                world.is_let(path)?;
                 let disk = &mut world.disks[device];
                 let Some(ino) = disk.find(path) else { return changed("nothing is there") };
                 match &disk.inodes[&ino].body {
@@ -390,6 +471,7 @@ impl Disk for SimHands {
         self.act(
             || format!("opens {path} here"),
             |world| {
+                world.is_let(path)?;
                 let disk = &world.disks[device];
                 let Some(ino) = disk.find(path) else { return changed("nothing is there") };
                 match disk.bytes(ino) {
@@ -416,9 +498,11 @@ impl Disk for SimHands {
         };
         let mut bytes = Vec::new();
         content.read_to_end(&mut bytes).map_err(|error| Trouble::Item(error.to_string()))?;
+        let device = self.device;
         self.act(
             || format!("receives {path}"),
-            |_| {
+            |world| {
+                world.has_room(device)?;
                 if hash_of(&bytes) != what.hash {
                     return changed("the content is not what was said");
                 }
@@ -428,7 +512,9 @@ impl Disk for SimHands {
     }
 
     fn flush(&self) -> Result<(), Trouble> {
-        self.world.borrow_mut().around(self.device, false)
+        let mut world = self.world.borrow_mut();
+        world.around(self.device, false)?;
+        world.has_room(self.device)
     }
 
     fn place(
@@ -441,6 +527,8 @@ impl Disk for SimHands {
         self.act(
             || format!("places {path} here, {:?}", String::from_utf8_lossy(&bytes)),
             |world| {
+                world.has_room(device)?;
+                world.is_let(path)?;
                 let disk = &mut world.disks[device];
                 match (disk.find(path), replaces) {
                     (None, None) => {}
@@ -465,9 +553,28 @@ impl Disk for SimHands {
 }
 
 impl World {
+    /// Has the server do what comes in one request.
+    pub fn do_all(&mut self, deeds: &[Deed]) -> Vec<Became> {
+        let became = self.server.acts(deeds);
+        for (deed, became) in deeds.iter().zip(&became) {
+            if let (Deed::Put { bytes, .. }, Ok(_)) = (deed, became) {
+                self.acknowledged.insert(hash_of(bytes));
+            }
+        }
+        if let Some(fault) = self.server.fault() {
+            self.wrong.push(fault);
+        }
+        became
+    }
+
+    /// Has the server do one thing.
+    pub fn does(&mut self, deed: Deed) -> Became {
+        self.do_all(std::slice::from_ref(&deed)).pop().unwrap()
+    }
+
     /// What an agent takes away has to be kept by the server.
     fn is_safe(&mut self, device: usize, path: &str, bytes: &[u8]) {
-        if !self.server.keeps(&hash_of(bytes)) {
+        if !self.server.memory().keeps(&hash_of(bytes)) {
             let what = String::from_utf8_lossy(bytes).into_owned();
             self.wrong.push(format!("device {device} lost {what:?} at {path}"));
         }
