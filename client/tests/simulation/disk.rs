@@ -1,8 +1,11 @@
 //! A device's disk in memory: inodes, names, times that may be nonsense.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_client::agent::trees::Look;
+use holdfast_protocol::ContentHash;
+
+use crate::server::hash_of;
 
 /// What an inode is.
 #[derive(Debug, Clone)]
@@ -36,13 +39,15 @@ pub struct SimDisk {
     pub folds: bool,
     /// So many more times there is no room.
     pub full: usize,
+    /// Every content that it ever held.
+    pub held: BTreeSet<ContentHash>,
 }
 
 impl SimDisk {
     pub fn new() -> Self {
         let root = Inode { body: Body::Folder(BTreeMap::new()), btime: 1, mtime: 1, ctime: 1 };
         let inodes = BTreeMap::from([(1, root)]);
-        Self { inodes, free: Vec::new(), next: 2, now: 1, tells_birth: true, folds: false, full: 0 }
+        Self { inodes, free: Vec::new(), next: 2, now: 1, tells_birth: true, folds: false, full: 0, held: BTreeSet::new() }
     }
 
     fn names(&self, folder: u64) -> Option<&BTreeMap<String, u64>> {
@@ -129,6 +134,9 @@ impl SimDisk {
             self.next += 1;
             self.next - 1
         });
+        if let Body::File(bytes) = &body {
+            self.held.insert(hash_of(bytes));
+        }
         let inode = Inode { body, btime: self.now, mtime, ctime: self.now };
         self.inodes.insert(ino, inode);
         self.link(folder, name, ino);
@@ -140,6 +148,7 @@ impl SimDisk {
         let now = self.now;
         let Some(inode) = self.find(path).and_then(|ino| self.inodes.get_mut(&ino)) else { return false };
         let Body::File(content) = &mut inode.body else { return false };
+        self.held.insert(hash_of(&bytes));
         *content = bytes;
         inode.mtime = mtime;
         inode.ctime = now;

@@ -221,8 +221,11 @@ pub fn on_server(world: &mut World) {
         }
         // A request that was on its way all the time.
         _ => {
-            let Some(late) = world.late.pop() else { return };
-            late
+            if world.late.is_empty() {
+                return;
+            }
+            let which = world.rng.below(world.late.len());
+            world.late.swap_remove(which)
         }
     };
     let done = world.does(deed.clone());

@@ -166,7 +166,7 @@ impl SimRemote {
         let ends = |why: Trouble| deeds.iter().map(|_| Err(why.clone())).collect();
         let mut world = self.world.borrow_mut();
         for deed in deeds {
-            if matches!(deed, Deed::Put { .. }) && world.is_twice() {
+            if world.is_twice() {
                 world.late.push(deed.clone());
             }
         }
@@ -186,6 +186,9 @@ impl SimRemote {
         }
         let became = world.do_all(deeds);
         for (deed, became) in deeds.iter().zip(&became) {
+            if became.is_ok() {
+                world.is_known(self.device, deed);
+            }
             world.say(|| format!("{}: {deed:?} -> {became:?}", self.device));
         }
         if world.is_twice() {
@@ -570,6 +573,18 @@ impl World {
     /// Has the server do one thing.
     pub fn does(&mut self, deed: Deed) -> Became {
         self.do_all(std::slice::from_ref(&deed)).pop().unwrap()
+    }
+
+    /// What an agent deletes or replaces on the server, its device has to have held: else nobody here has ever seen it.
+    fn is_known(&mut self, device: usize, deed: &Deed) {
+        let (path, gone) = match deed {
+            Deed::Delete { path, expect: Some(hash), .. } => (path, hash),
+            Deed::Put { path, expect: Expect::Content(hash), .. } => (path, hash),
+            _ => return,
+        };
+        if !self.disks[device].held.contains(gone) {
+            self.wrong.push(format!("device {device} took {gone} away from {path}, which it never held"));
+        }
     }
 
     /// What an agent takes away has to be kept by the server.

@@ -1,7 +1,7 @@
 //! The real catalogue and the use cases that write to it, as REST requests reach them: the closures that run inside a
 //! transaction. Contents are invented: a hash and a stat, with no bytes and no placer behind them.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -11,7 +11,7 @@ use holdfast_client::agent::Trouble;
 use holdfast_protocol::feed::FeedPage;
 use holdfast_protocol::{ContentHash, DrivePath};
 use holdfastd::catalog::changes::Actor;
-use holdfastd::catalog::db::{Db, Tx};
+use holdfastd::catalog::db::{Db, Tx, TxFuture};
 use holdfastd::catalog::drives::{self, NewDrive};
 use holdfastd::catalog::users::{self, NewUser};
 use holdfastd::catalog::versions::{self, Version};
@@ -31,14 +31,17 @@ use uuid::Uuid;
 
 use super::{Deed, hash_of};
 
+/// The catalogue's file, and SQLite's log beside it.
+const FILE: &str = "catalog.db";
+const LOG: &str = "catalog.db-wal";
 /// Schedules that share a catalogue: then it has some hundred thousand rows.
 const MOST_DRIVES: u32 = 60;
 
 /// A catalogue that serves one schedule after the other.
 pub struct House {
     runtime: Runtime,
-    db: Db,
-    folder: tempfile::TempDir,
+    db: RefCell<Db>,
+    folder: RefCell<tempfile::TempDir>,
     drives: Cell<u32>,
 }
 
@@ -71,12 +74,27 @@ fn runtime() -> Runtime {
 
 impl House {
     pub fn open() -> Self {
+        let (runtime, folder) = (runtime(), folder());
+        std::fs::copy(template(), folder.path().join(FILE)).unwrap();
+        let db = connect(&runtime, folder.path());
+        Self { runtime, db: RefCell::new(db), folder: RefCell::new(folder), drives: Cell::new(0) }
+    }
+
+    /// Begins anew with what a process leaves that is killed now: the file and its log, which nobody has closed.
+    fn dies(&self) {
         let folder = folder();
-        let path = folder.path().join("catalog.db");
-        std::fs::copy(template(), &path).unwrap();
-        let runtime = runtime();
-        let db = runtime.block_on(Db::connect(&format!("sqlite:{}", path.display()))).unwrap();
-        Self { runtime, db, folder, drives: Cell::new(0) }
+        for name in [FILE, LOG] {
+            let from = self.folder.borrow().path().join(name);
+            if from.exists() {
+                std::fs::copy(from, folder.path().join(name)).unwrap();
+            }
+        }
+        self.db.replace(connect(&self.runtime, folder.path()));
+        self.folder.replace(folder);
+    }
+
+    fn db(&self) -> Db {
+        self.db.borrow().clone()
     }
 
     /// Whether it is time for a new one.
@@ -85,8 +103,12 @@ impl House {
     }
 
     fn file(&self) -> PathBuf {
-        self.folder.path().join("catalog.db")
+        self.folder.borrow().path().join(FILE)
     }
+}
+
+fn connect(runtime: &Runtime, folder: &Path) -> Db {
+    runtime.block_on(Db::connect(&format!("sqlite:{}", folder.join(FILE).display()))).unwrap()
 }
 
 /// What an act made current or moved.
@@ -134,7 +156,8 @@ impl Real {
             at: 0,
         };
         let (named, identifier) = (name.clone(), format!("sim-{number}"));
-        let made = house.db.write(move |tx| {
+        let db = house.db();
+        let made = db.write(move |tx| {
             Box::pin(async move {
                 let owner_id = users::insert(tx, user).await?.id;
                 let new = NewDrive {
@@ -158,6 +181,23 @@ impl Real {
 
     fn wait<T>(&self, done: impl Future<Output = T>) -> T {
         self.house.runtime.block_on(done)
+    }
+
+    fn read<T, F>(&self, look: F) -> Result<T>
+    where
+        F: for<'a> FnOnce(&'a mut Tx) -> TxFuture<'a, T> + Send,
+    {
+        let db = self.house.db();
+        self.wait(db.read(look))
+    }
+
+    fn write<T, F>(&self, act: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'a> FnOnce(&'a mut Tx) -> TxFuture<'a, T> + Send + 'static,
+    {
+        let db = self.house.db();
+        self.wait(db.write(act))
     }
 
     fn tick(&mut self) -> u64 {
@@ -227,7 +267,8 @@ impl Real {
         while !todo.is_empty() {
             let (drive, who, now) = (self.drive, self.who.clone(), self.tick().cast_signed());
             let (acts, folders) = (todo.clone(), self.folders(needed));
-            let done = self.wait(self.house.db.write_in_parts(move |tx| {
+            let db = self.house.db();
+            let done = self.wait(db.write_in_parts(move |tx| {
                 Box::pin(async move {
                     let done = commit_in(tx, drive, now, &who, acts, folders).await?;
                     if dies { Err(Error::internal("the server dies")) } else { Ok(done) }
@@ -235,6 +276,10 @@ impl Real {
             }));
             let done = match done {
                 Ok(done) => done,
+                Err(_) if dies => {
+                    self.house.dies();
+                    break;
+                }
                 Err(error) => {
                     let told = |_| Err(Error::unavailable(format!("{error:?}"), 1));
                     became.extend(todo.iter().map(told));
@@ -259,8 +304,7 @@ impl Real {
     /// Brings back what has an id.
     pub fn restore(&mut self, id: Uuid) -> Result<Became> {
         let drive = self.drive;
-        let found = self
-            .wait(self.house.db.read(move |tx| Box::pin(async move { trash::find(tx, drive, id).await })))?;
+        let found = self.read(move |tx| Box::pin(async move { trash::find(tx, drive, id).await }))?;
         let blob = match &found.version {
             Some(version) => Some(self.copy_of(version)?),
             None => None,
@@ -283,13 +327,13 @@ impl Real {
     /// Makes an earlier content of a file its current one.
     pub fn go_back(&mut self, id: Uuid, back: usize) -> Result<Became> {
         let drive = self.drive;
-        let found = self.wait(self.house.db.read(move |tx| {
+        let found = self.read(move |tx| {
             Box::pin(async move {
                 let Some(node) = nodes::by_uuid(tx, drive, id).await? else { return Ok(None) };
                 let all = versions::of_node(tx, node.id, i64::MAX, 1000).await?;
                 Ok(all.into_iter().nth(back))
             })
-        }))?;
+        })?;
         let version = found.ok_or_else(|| Error::not_found("there is no such version"))?;
         let (blob, actor) = (self.copy_of(&version)?, self.actor());
         self.with_folders(move |tx, mut staged| {
@@ -312,12 +356,12 @@ impl Real {
     fn with_folders<F>(&mut self, act: F) -> Result<Became>
     where
         F: Clone + Send + 'static,
-        F: for<'a> FnOnce(&'a mut Tx, Vec<StagedFolder>) -> holdfastd::catalog::db::TxFuture<'a, Became>,
+        F: for<'a> FnOnce(&'a mut Tx, Vec<StagedFolder>) -> TxFuture<'a, Became>,
     {
         let mut needed = 0;
         loop {
             let (staged, act) = (self.folders(needed), act.clone());
-            let done = self.wait(self.house.db.write(move |tx| act(tx, staged)));
+            let done = self.write(move |tx| act(tx, staged));
             let more = match &done {
                 Err(error) if error.problem_code() == Some(NEEDS_FOLDERS) => {
                     error.fields().get("folders").and_then(serde_json::Value::as_u64)
@@ -333,58 +377,50 @@ impl Real {
 
     pub fn feed(&self, since: Option<String>, limit: usize) -> FeedPage {
         let (drive, limit) = (self.drive, u32::try_from(limit).unwrap());
-        let page = self
-            .house
-            .db
-            .read(move |tx| Box::pin(async move { feed::page_in(tx, drive, since.as_deref(), limit).await }));
-        self.wait(page).unwrap()
+        self.read(move |tx| {
+            Box::pin(async move { feed::page_in(tx, drive, since.as_deref(), limit).await })
+        })
+        .unwrap()
     }
 
-    /// The contents of a file, the newest first, page by page as a client asks for them.
+    /// The contents of a file, the newest first.
     pub fn history(&self, node: Uuid) -> Result<Vec<ContentHash>> {
         let (user, drive) = (self.who.user_id, self.name.clone());
-        let entries = self.house.db.read(move |tx| {
+        let entries = self.read(move |tx| {
             Box::pin(async move { history::of_node_in(tx, user, &drive, node, None, 1000).await })
-        });
-        self.wait(entries)?.iter().map(|entry| entry.version.content_hash()).collect()
+        })?;
+        entries.iter().map(|entry| entry.version.content_hash()).collect()
     }
 
     /// The file at a path.
     pub fn look(&self, path: &str) -> Option<(Uuid, ContentHash)> {
         let (root, path) = (self.root, DrivePath::parse_entry(path).unwrap());
-        let found =
-            self.house.db.glance(move |tx| Box::pin(async move { nodes::resolve(tx, root, &path).await }));
-        let node = self.wait(found).unwrap().node?;
+        let found = self.read(move |tx| Box::pin(async move { nodes::resolve(tx, root, &path).await }));
+        let node = found.unwrap().node?;
         Some((node.uuid, node.content_hash()?))
     }
 
     /// Everything that is live, by path.
     pub fn tree(&self) -> Vec<(String, Uuid, Option<ContentHash>)> {
         let drive = self.drive;
-        let found = self.house.db.read(move |tx| Box::pin(tree::snapshot(tx, drive)));
-        let entries = self.wait(found).unwrap();
+        let entries = self.read(move |tx| Box::pin(tree::snapshot(tx, drive))).unwrap();
         entries.into_iter().map(|entry| (entry.path, entry.uuid, entry.hash)).collect()
     }
 
     /// What was deleted, the newest first.
-    pub fn trash(&self) -> Vec<(String, Uuid)> {
+    pub fn trash(&self) -> Vec<Uuid> {
         let drive = self.drive;
-        let found = self
-            .house
-            .db
-            .read(move |tx| Box::pin(async move { trash::list_in(tx, drive, i64::MAX, 10_000).await }));
-        let found = self.wait(found).unwrap();
-        found.into_iter().map(|deleted| (deleted.path.as_str().to_owned(), deleted.node.uuid)).collect()
+        let found =
+            self.read(move |tx| Box::pin(async move { trash::list_in(tx, drive, i64::MAX, 10_000).await }));
+        found.unwrap().into_iter().map(|deleted| deleted.node.uuid).collect()
     }
 
     /// Whether some version of a file has a content.
     pub fn keeps(&self, hash: ContentHash) -> bool {
         let drive = self.drive;
-        let found = self
-            .house
-            .db
-            .read(move |tx| Box::pin(async move { versions::holding(tx, drive, hash, 1).await }));
-        !self.wait(found).unwrap().is_empty()
+        let found =
+            self.read(move |tx| Box::pin(async move { versions::holding(tx, drive, hash, 1).await }));
+        !found.unwrap().is_empty()
     }
 
     /// Tokens from before the drive's last change are told no more.

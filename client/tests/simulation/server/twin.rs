@@ -141,7 +141,7 @@ impl Twin {
         if real != memory {
             self.differs(|| format!("the tree\n  in memory: {memory:?}\n  catalogue: {real:?}"));
         }
-        let real: Vec<NodeId> = self.real.trash().iter().map(|(_, id)| ids(self, id)).collect();
+        let real: Vec<NodeId> = self.real.trash().iter().map(|id| ids(self, id)).collect();
         let memory = self.memory.trash();
         if real != memory {
             self.differs(|| format!("the trash\n  in memory: {memory:?}\n  catalogue: {real:?}"));
