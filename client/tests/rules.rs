@@ -237,6 +237,17 @@ fn a_folder_that_was_renamed_is_known_by_what_is_in_it_where_no_time_of_birth_is
 }
 
 #[test]
+fn an_empty_folder_under_a_passing_name_is_known_where_no_time_of_birth_is_told() {
+    let unborn = |ino| Look { ino, btime_ns: 0, size: 0, mtime_ns: 1, ctime_ns: 1 };
+    let mut trees = Trees::new();
+    trees.agreed(1, 0, "a", None);
+    trees.base.set(BaseRow { look: Some(unborn(7)), ..trees.base.get(id(1)).unwrap().clone() });
+    trees.local.add(0, "a (moving)", What::Folder, unborn(7));
+    let plan = trees.plan();
+    assert!(matches!(plan.steps.as_slice(), [Step::MoveRemote { .. }]), "{:?}", plan.steps);
+}
+
+#[test]
 fn a_name_that_the_device_cannot_hold_is_told_and_left_alone() {
     let mut trees = Trees::new();
     trees.settings.windows = true;

@@ -1,7 +1,7 @@
 //! Which entry of the folder stands for which node: by the file itself, by its name, by its content.
 //!
 //! A folder is the one with its inode, wherever it is; else the one with its name. (Where the file system does not tell when an
-//! inode was made, its number alone does not say so: something of what was in the folder has to be in it.) A file is the one with its name, since
+//! inode was made, its number alone says so only if nothing speaks against it.) A file is the one with its name, since
 //! many programs save by making a new file and renaming it over the old; unless what has its name now is known to be another
 //! that was moved there. Then it is the one with its inode, else one with its content, if that is not empty and unique both
 //! among what vanished and among what is new.
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use holdfast_protocol::{ContentHash, Kind};
 
 use super::View;
-use crate::agent::trees::{BaseRow, Look, NodeId, What};
+use crate::agent::trees::{BaseRow, Look, NodeId, State, What};
 
 /// What stands for what.
 pub struct Matches {
@@ -58,7 +58,9 @@ pub fn find(view: &View<'_>) -> Matches {
     }
     let mut matching = Matching { view, found: Matches { local_of, node_of }, by_file, known, inside };
     let (folders, files): (Vec<_>, Vec<_>) = view.base.iter().partition(|row| row.kind == Kind::Folder);
-    matching.folders_by_inode(&folders);
+    matching.folders_by_inode(&folders, Matching::with_inode);
+    matching.folders_by_name();
+    matching.folders_by_inode(&folders, Matching::with_number);
     matching.folders_by_name();
     matching.files(&files);
     matching.found
@@ -102,9 +104,25 @@ impl Matching<'_> {
         self.view.local.children(folder).get(&row.name).copied()
     }
 
-    fn folders_by_inode(&mut self, folders: &[&BaseRow]) {
+    /// A folder with the row's inode number, where no time of birth is told and nothing else says which it is: unless it
+    /// stands where the server has another.
+    fn with_number(&self, row: &BaseRow) -> Option<usize> {
+        let look = row.look.as_ref().filter(|look| look.btime_ns == 0)?;
+        let index = self.by_file.get(&same(look)?).copied().flatten()?;
+        let found = self.view.local.get(index);
+        let above = self.found.node_of[found.parent];
+        let is_anothers = above.is_some_and(|above| {
+            let mut there = self.view.remote.children(above);
+            there.any(|node| node.state == State::Live && node.name == found.name && node.id != row.id)
+        });
+        (is_folder(found.what) && self.is_free(index) && !is_anothers).then_some(index)
+    }
+
+    fn folders_by_inode(&mut self, folders: &[&BaseRow], which: impl Fn(&Self, &BaseRow) -> Option<usize>) {
         for row in folders {
-            if let Some(index) = self.with_inode(row) {
+            if !self.found.local_of.contains_key(&row.id)
+                && let Some(index) = which(self, row)
+            {
                 self.take(row.id, index);
             }
         }
