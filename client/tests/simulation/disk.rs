@@ -47,7 +47,16 @@ impl SimDisk {
     pub fn new() -> Self {
         let root = Inode { body: Body::Folder(BTreeMap::new()), btime: 1, mtime: 1, ctime: 1 };
         let inodes = BTreeMap::from([(1, root)]);
-        Self { inodes, free: Vec::new(), next: 2, now: 1, tells_birth: true, folds: false, full: 0, held: BTreeSet::new() }
+        Self {
+            inodes,
+            free: Vec::new(),
+            next: 2,
+            now: 1,
+            tells_birth: true,
+            folds: false,
+            full: 0,
+            held: BTreeSet::new(),
+        }
     }
 
     fn names(&self, folder: u64) -> Option<&BTreeMap<String, u64>> {

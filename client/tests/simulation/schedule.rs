@@ -12,10 +12,12 @@ use holdfast_protocol::ContentHash;
 
 use crate::disk::{Body, SimDisk};
 use crate::edits;
+use crate::hands::SimHands;
+use crate::remote::SimRemote;
 use crate::rng::Rng;
 use crate::scope;
 use crate::server::{self, On, hash_of};
-use crate::world::{Faults, Shared, SimHands, SimRemote, World};
+use crate::world::{Faults, Shared, World};
 
 /// How rough it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +64,9 @@ pub fn run(on: On, kind: Kind, seed: u64, told: bool) -> Result<(), String> {
     }
     let faults = match kind {
         Kind::Turns | Kind::Calm => Faults::default(),
-        Kind::Lonely => Faults { cut: 15, twice: 15, edit: 20, prune: 200, dies: 60, ..Faults::default() },
+        Kind::Lonely => {
+            Faults { crash: 60, cut: 15, twice: 15, edit: 20, prune: 200, dies: 60, ..Faults::default() }
+        }
         Kind::Busy => Faults { edit: 25, web: 60, twice: 30, ..Faults::default() },
         Kind::Folding => Faults { edit: 30, web: 50, twice: 30, cut: 60, full: 60, ..Faults::default() },
         Kind::Stormy | Kind::Scoped => {

@@ -100,20 +100,33 @@ fn a_file_takes_the_name_of_the_folder_it_was_in() {
     });
 }
 
+fn put(path: &str, text: &str) -> Deed {
+    let bytes = Rc::from(text.as_bytes());
+    Deed::Put { path: path.to_owned(), bytes, mtime_ns: 1, expect: Expect::Anything }
+}
+
+#[test]
+fn an_edit_so_soon_after_another_that_it_does_not_show_is_not_replaced() {
+    on_both(|mut story| {
+        story.write(0, "a", "one.");
+        (0..2).for_each(|device| story.sync(device));
+        story.does(put("a", "two."));
+        // Written once more, and then again within the same tick: of the same length, and with the same time.
+        story.disk(1, |disk| disk.write("a", "one.".into(), 7));
+        story.world.borrow_mut().while_it_comes = Some(("a".to_owned(), "new.".into(), 7));
+        story.sync(1);
+        story.ends_with(&[("a", Some("two.")), ("a (conflict, d1, 2026-11-20 14.05)", Some("new."))]);
+    });
+}
+
 #[test]
 fn a_file_that_took_a_deleted_folders_name_meanwhile_is_not_deleted_with_it() {
     on_both(|mut story| {
         story.make_folder(0, "a");
         (0..2).for_each(|device| story.sync(device));
         story.remove(0, "a");
-        let put = |path: &str| Deed::Put {
-            path: path.to_owned(),
-            bytes: Rc::from(&b"a file now"[..]),
-            mtime_ns: 1,
-            expect: Expect::Anything,
-        };
         // After the agent has planned, before its request arrives.
-        story.world.borrow_mut().before_request = Some(put("a"));
+        story.world.borrow_mut().before_request = Some(put("a", "a file now"));
         story.ends_with(&[("a", Some("a file now"))]);
     });
 }

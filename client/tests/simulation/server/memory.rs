@@ -36,8 +36,6 @@ pub struct Memory {
     made: u128,
     /// Tokens of earlier ones are not known any more.
     epoch: i64,
-    /// Nor those from before this.
-    floor: i64,
 }
 
 impl Memory {
@@ -414,8 +412,7 @@ impl Server for Memory {
         let asked = since.and_then(|token| token.split_once(' '));
         let asked =
             asked.and_then(|(epoch, seq)| Some((epoch.parse::<i64>().ok()?, seq.parse::<i64>().ok()?)));
-        let known =
-            asked.filter(|(epoch, seq)| *epoch == self.epoch && *seq >= self.floor).map(|(_, seq)| seq);
+        let known = asked.filter(|(epoch, _)| *epoch == self.epoch).map(|(_, seq)| seq);
         let reset = since.is_some() && known.is_none();
         let (changes, more) = self.after(known.unwrap_or(0), limit, known.is_some());
         let seq = changes.last().filter(|_| more).map_or(self.seq, |node| node.seq);
@@ -431,9 +428,8 @@ impl Server for Memory {
         Some((node.id, node.hash?))
     }
 
-    fn forget(&mut self, all: bool) {
-        self.floor = self.seq;
-        self.epoch += i64::from(all);
+    fn forget(&mut self) {
+        self.epoch += 1;
     }
 
     fn memory(&self) -> &Memory {

@@ -86,8 +86,8 @@ pub trait Server {
     /// The file at a path, and its content.
     fn look(&mut self, path: &str) -> Option<(NodeId, ContentHash)>;
 
-    /// Tokens from before now are not known any more; none at all if `all`.
-    fn forget(&mut self, all: bool);
+    /// No token that was given until now is known any more.
+    fn forget(&mut self);
 
     /// The same in memory.
     fn memory(&self) -> &Memory;

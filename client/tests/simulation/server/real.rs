@@ -377,10 +377,8 @@ impl Real {
 
     pub fn feed(&self, since: Option<String>, limit: usize) -> FeedPage {
         let (drive, limit) = (self.drive, u32::try_from(limit).unwrap());
-        self.read(move |tx| {
-            Box::pin(async move { feed::page_in(tx, drive, since.as_deref(), limit).await })
-        })
-        .unwrap()
+        self.read(move |tx| Box::pin(async move { feed::page_in(tx, drive, since.as_deref(), limit).await }))
+            .unwrap()
     }
 
     /// The contents of a file, the newest first.
@@ -418,15 +416,8 @@ impl Real {
     /// Whether some version of a file has a content.
     pub fn keeps(&self, hash: ContentHash) -> bool {
         let drive = self.drive;
-        let found =
-            self.read(move |tx| Box::pin(async move { versions::holding(tx, drive, hash, 1).await }));
+        let found = self.read(move |tx| Box::pin(async move { versions::holding(tx, drive, hash, 1).await }));
         !found.unwrap().is_empty()
-    }
-
-    /// Tokens from before the drive's last change are told no more.
-    pub fn prune(&self) {
-        let other = rusqlite::Connection::open(self.house.file()).unwrap();
-        other.execute("UPDATE drives SET prune_floor = head_seq WHERE id = ?1", [self.drive]).unwrap();
     }
 
     /// Faults in what the catalogue holds of the drive, each with the text that counts them.

@@ -232,9 +232,8 @@ impl Server for Twin {
         memory
     }
 
-    fn forget(&mut self, all: bool) {
-        self.real.prune();
-        self.memory.forget(all);
+    fn forget(&mut self) {
+        self.memory.forget();
     }
 
     fn memory(&self) -> &Memory {
