@@ -208,6 +208,46 @@ fn of_twins_a_device_holds_the_first_and_tells_of_the_other() {
 }
 
 #[test]
+fn a_folder_that_got_a_deleted_ones_inode_number_is_not_taken_for_that_one_renamed() {
+    // As on a file system that does not tell when an inode was made.
+    let unborn = |ino| Look { ino, btime_ns: 0, size: 0, mtime_ns: 1, ctime_ns: 1 };
+    let mut trees = Trees::new();
+    trees.node(1, 0, "kept", None);
+    trees.node(2, 1, "a.txt", Some("text"));
+    trees.agreed(3, 0, "gone", None);
+    trees.base.set(BaseRow { look: Some(unborn(7)), ..trees.base.get(id(3)).unwrap().clone() });
+    let kept = trees.local.add(0, "kept", What::Folder, unborn(7));
+    trees.here(kept, "a.txt", What::File(Some(hash("text"))), 8);
+    let plan = trees.plan();
+    assert_eq!(plan.conflicts, [], "kept is kept");
+    assert_eq!(deletes(&plan), 1, "gone was deleted here: {:?}", plan.steps);
+}
+
+#[test]
+fn a_folder_that_was_renamed_is_known_by_what_is_in_it_where_no_time_of_birth_is_told() {
+    let unborn = |ino| Look { ino, btime_ns: 0, size: 0, mtime_ns: 1, ctime_ns: 1 };
+    let mut trees = Trees::new();
+    trees.agreed(1, 0, "before", None);
+    trees.agreed(2, 1, "a.txt", Some("text"));
+    trees.base.set(BaseRow { look: Some(unborn(7)), ..trees.base.get(id(1)).unwrap().clone() });
+    let after = trees.local.add(0, "after", What::Folder, unborn(7));
+    trees.still_here(2, after, "a.txt", Some("text"));
+    let plan = trees.plan();
+    assert!(matches!(plan.steps.as_slice(), [Step::MoveRemote { .. }]), "{:?}", plan.steps);
+}
+
+#[test]
+fn an_empty_folder_under_a_passing_name_is_known_where_no_time_of_birth_is_told() {
+    let unborn = |ino| Look { ino, btime_ns: 0, size: 0, mtime_ns: 1, ctime_ns: 1 };
+    let mut trees = Trees::new();
+    trees.agreed(1, 0, "a", None);
+    trees.base.set(BaseRow { look: Some(unborn(7)), ..trees.base.get(id(1)).unwrap().clone() });
+    trees.local.add(0, "a (moving)", What::Folder, unborn(7));
+    let plan = trees.plan();
+    assert!(matches!(plan.steps.as_slice(), [Step::MoveRemote { .. }]), "{:?}", plan.steps);
+}
+
+#[test]
 fn a_name_that_the_device_cannot_hold_is_told_and_left_alone() {
     let mut trees = Trees::new();
     trees.settings.windows = true;

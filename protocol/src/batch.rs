@@ -89,7 +89,7 @@ pub struct BatchDelete {
     /// The content that it must have, or `*` for any file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expect: Option<String>,
-    /// A folder only if it holds nothing.
+    /// A folder only if it holds nothing, and no file in its place unless `expect` tells which.
     #[serde(default)]
     pub empty: bool,
 }

@@ -1,9 +1,12 @@
 //! A device's disk in memory: inodes, names, times that may be nonsense.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use holdfast_client::agent::Heard;
 use holdfast_client::agent::trees::Look;
+use holdfast_protocol::ContentHash;
+
+use crate::server::hash_of;
 
 /// What an inode is.
 #[derive(Debug, Clone)]
@@ -37,6 +40,10 @@ pub struct SimDisk {
     pub folds: bool,
     /// What a watch has noticed.
     pub heard: Heard,
+    /// So many more times there is no room.
+    pub full: usize,
+    /// Every content that it ever held.
+    pub held: BTreeSet<ContentHash>,
 }
 
 impl SimDisk {
@@ -51,6 +58,8 @@ impl SimDisk {
             tells_birth: true,
             folds: false,
             heard: Heard::default(),
+            full: 0,
+            held: BTreeSet::new(),
         }
     }
 
@@ -138,6 +147,9 @@ impl SimDisk {
             self.next += 1;
             self.next - 1
         });
+        if let Body::File(bytes) = &body {
+            self.held.insert(hash_of(bytes));
+        }
         let inode = Inode { body, btime: self.now, mtime, ctime: self.now };
         self.inodes.insert(ino, inode);
         self.heard.about(path);
@@ -151,6 +163,7 @@ impl SimDisk {
         self.heard.about(path);
         let Some(inode) = self.find(path).and_then(|ino| self.inodes.get_mut(&ino)) else { return false };
         let Body::File(content) = &mut inode.body else { return false };
+        self.held.insert(hash_of(&bytes));
         *content = bytes;
         inode.mtime = mtime;
         inode.ctime = now;

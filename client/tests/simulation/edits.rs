@@ -1,9 +1,15 @@
 //! What people do.
 
+use std::collections::BTreeMap;
+
+use holdfast_protocol::fold_key;
+
 use crate::disk::Body;
+use crate::server::{Deed, Expect};
 use crate::world::World;
 
-const NAMES: [&str; 7] = ["a", "b", "c", "A", "report.odt", "d", "e.txt"];
+/// Some differ by case only, two by Unicode form only: é in one letter, and in two.
+const NAMES: [&str; 9] = ["a", "b", "c", "A", "report.odt", "d", "e.txt", "\u{e9}", "e\u{301}"];
 
 /// What nobody ever touches.
 pub const KEPT: &str = "kept";
@@ -165,7 +171,7 @@ pub fn on_device(world: &mut World, device: usize) {
 
 /// Somebody does something on the server, in a browser or through the mount.
 pub fn on_server(world: &mut World) {
-    let mut tree = world.server.tree();
+    let mut tree = world.server.memory().tree();
     tree.retain(|path, _| !is_kept(path));
     let mut folders = vec![String::new()];
     folders.extend(
@@ -181,39 +187,63 @@ pub fn on_server(world: &mut World) {
     let thing = world.rng.pick(&any).cloned();
     let file = world.rng.pick(&files).cloned();
     let mtime = time(world, 7);
-    let said = match world.rng.below(100) {
-        0..25 => {
-            let bytes = content(world);
-            let done = world.server.put(&target, &bytes, mtime, None);
-            format!("writes {target} {:?}: {done:?}", String::from_utf8_lossy(&bytes))
-        }
+    let put = |path: String, bytes: Vec<u8>| Deed::Put {
+        path,
+        bytes: bytes.into(),
+        mtime_ns: mtime,
+        expect: Expect::Anything,
+    };
+    let deed = match world.rng.below(100) {
+        0..25 => put(target, content(world)),
         25..45 => {
             let Some(file) = file else { return };
-            let bytes = content(world);
-            let done = world.server.put(&file, &bytes, mtime, None);
-            format!("edits {file} {:?}: {done:?}", String::from_utf8_lossy(&bytes))
+            put(file, content(world))
         }
-        45..53 => format!("makes {target}: {:?}", world.server.make_folder(&target)),
-        53..72 => {
-            let Some(thing) = thing else { return };
-            format!("moves {thing} {target}: {:?}", world.server.rename(&thing, &target, None))
+        45..53 => Deed::MakeFolder(target),
+        53..70 => {
+            let Some(from) = thing else { return };
+            Deed::Rename { from, to: target, expect: None }
         }
-        72..87 => {
-            let Some(thing) = thing else { return };
-            format!("deletes {thing}: {:?}", world.server.delete(&thing, None))
+        70..84 => {
+            let Some(path) = thing else { return };
+            Deed::Delete { path, expect: None, only_empty: world.rng.once_in(6) }
         }
-        87..97 => {
-            let mut trash = world.server.trash();
-            trash.retain(|id| world.server.get(*id).is_some_and(|node| !is_kept(&node.name)));
+        84..93 => {
+            let mut trash = world.server.memory().trash();
+            trash.retain(|id| world.server.memory().get(*id).is_some_and(|node| !is_kept(&node.name)));
             let Some(&id) = world.rng.pick(&trash) else { return };
-            format!("restores {id}: {:?}", world.server.restore(id))
+            Deed::Restore(id)
         }
+        93..97 => {
+            let all: Vec<_> = world.server.memory().files().collect();
+            let Some(&id) = world.rng.pick(&all) else { return };
+            Deed::GoBack(id, world.rng.below(3))
+        }
+        // A request that was on its way all the time.
         _ => {
-            // A request that was on its way all the time.
-            let Some((put, bytes)) = world.late.pop() else { return };
-            let done = world.server.put(put.path.as_str(), &bytes, put.mtime_ns, Some(put.expect));
-            format!("hears late of {}: {done:?}", put.path)
+            if world.late.is_empty() {
+                return;
+            }
+            let which = world.rng.below(world.late.len());
+            world.late.swap_remove(which)
         }
     };
-    world.say(|| format!("web! {said}"));
+    let done = world.does(deed.clone());
+    world.say(|| format!("web! {deed:?} -> {done:?}"));
+}
+
+/// Somebody gives names of their own to what differs from a sibling by case or Unicode form only, on the server.
+pub fn part_twins(world: &mut World) {
+    let mut number = 0;
+    loop {
+        let mut seen = BTreeMap::new();
+        let tree = world.server.memory().tree();
+        let twin = tree.into_keys().find(|path| seen.insert(fold_key(path), ()).is_some());
+        let Some(from) = twin else { return };
+        number += 1;
+        let (folder, _) = from.rsplit_once('/').unwrap_or(("", &from));
+        let to = join(folder, &format!("twin {number}"));
+        let done = world.does(Deed::Rename { from: from.clone(), to: to.clone(), expect: None });
+        world.say(|| format!("web! {from} is {to}: {done:?}"));
+    }
 }

@@ -12,10 +12,12 @@ use holdfast_protocol::ContentHash;
 
 use crate::disk::{Body, SimDisk};
 use crate::edits;
+use crate::hands::SimHands;
+use crate::remote::SimRemote;
 use crate::rng::Rng;
 use crate::scope;
-use crate::server::{Server, hash_of};
-use crate::world::{Faults, Shared, SimHands, SimRemote, World};
+use crate::server::{self, On, hash_of};
+use crate::world::{Faults, Shared, World};
 
 /// How rough it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,47 +34,47 @@ pub enum Kind {
     Stormy,
     /// As stormy; and people leave folders out, take them in again, and change what is ignored.
     Scoped,
+    /// As busy, with disks that run full; and some devices take names for one that differ by case or Unicode form only.
+    Folding,
 }
 
-struct Device {
+impl Kind {
+    pub const ALL: [Self; 7] =
+        [Self::Turns, Self::Lonely, Self::Calm, Self::Busy, Self::Stormy, Self::Scoped, Self::Folding];
+}
+
+/// A device: its agent, which may have died, and what its person has set.
+pub struct Device {
     engine: Option<Engine<SimRemote, SimHands>>,
-    settings: Settings,
+    pub settings: Settings,
 }
 
 /// Runs one.
 ///
 /// # Errors
 /// What did not hold.
-pub fn run(kind: Kind, seed: u64, told: bool) -> Result<(), String> {
+pub fn run(on: On, kind: Kind, seed: u64, told: bool) -> Result<(), String> {
     let mut rng = Rng::new(seed);
     let devices = 2 + rng.below(2);
     let mut disks: Vec<SimDisk> = (0..devices).map(|_| SimDisk::new()).collect();
     for disk in &mut disks {
         // An inode's number that is given out again may be taken for what it was; that is not what scope is about.
         disk.tells_birth = !rng.once_in(6) || kind == Kind::Scoped;
+        disk.folds = kind == Kind::Folding && rng.once_in(2);
     }
     let faults = match kind {
         Kind::Turns | Kind::Calm => Faults::default(),
-        Kind::Lonely => Faults { cut: 15, twice: 15, edit: 20, prune: 200, ..Faults::default() },
+        Kind::Lonely => {
+            Faults { crash: 60, cut: 15, twice: 15, edit: 20, prune: 200, dies: 60, ..Faults::default() }
+        }
         Kind::Busy => Faults { edit: 25, web: 60, twice: 30, ..Faults::default() },
+        Kind::Folding => Faults { edit: 30, web: 50, twice: 30, cut: 60, full: 60, ..Faults::default() },
         Kind::Stormy | Kind::Scoped => {
-            Faults { crash: 40, cut: 40, twice: 15, edit: 40, web: 80, busy: 60, offline: 30, prune: 300 }
+            let often = Faults { crash: 40, cut: 40, twice: 15, edit: 40, web: 80, ..Faults::default() };
+            Faults { busy: 60, offline: 30, prune: 300, dies: 80, full: 120, refuse: 120, ..often }
         }
     };
-    let world = World {
-        rng,
-        server: Server::default(),
-        disks,
-        faults,
-        crashed: false,
-        pool: Vec::new(),
-        written: 0,
-        wrong: Vec::new(),
-        late: Vec::new(),
-        syncs: 0,
-        lonely: kind == Kind::Lonely,
-        trace: told.then(Vec::new),
-    };
+    let world = World::new(rng, server::open(on), disks, faults, kind == Kind::Lonely, told);
     let world = Rc::new(RefCell::new(world));
     let mut fleet: Vec<Device> = (0..devices).map(|device| begin(&world, device)).collect();
     // Where all is compared with what one device had, that would not be its own.
@@ -86,7 +88,7 @@ pub fn run(kind: Kind, seed: u64, told: bool) -> Result<(), String> {
         }
     }
     let held = play(&world, &mut fleet, kind).and_then(|()| settle(&world, &mut fleet)).and_then(|()| {
-        let tree = world.borrow().server.tree();
+        let tree = world.borrow().server.memory().tree();
         let lost = kept.iter().find(|path| tree.get(*path) != Some(&Some(hash_of(path.as_bytes()))));
         if let Some(path) = lost {
             return Err(format!("nobody touched {path}, and it is gone: {}", list(&tree)));
@@ -103,9 +105,12 @@ pub fn run(kind: Kind, seed: u64, told: bool) -> Result<(), String> {
     held
 }
 
-fn begin(world: &Shared, device: usize) -> Device {
+/// A device whose agent knows nothing yet.
+pub fn begin(world: &Shared, device: usize) -> Device {
     let store = Store::in_memory().unwrap();
+    let folds = world.borrow().disks[device].folds;
     let settings = Settings {
+        folds,
         root: RemoteTree::ROOT,
         device: format!("d{device}"),
         time: "2026-11-20 14.05".to_owned(),
@@ -189,7 +194,7 @@ fn without_links(disk: &mut SimDisk) {
 }
 
 /// One sync of one device, which may end early.
-fn sync(world: &Shared, device: &mut Device, number: usize) -> Result<Report, String> {
+pub fn sync(world: &Shared, device: &mut Device, number: usize) -> Result<Report, String> {
     world.borrow_mut().say(|| format!("{number}: sync"));
     let Some(engine) = device.engine.as_mut() else { return Err("no engine".to_owned()) };
     {
@@ -221,19 +226,44 @@ fn sync(world: &Shared, device: &mut Device, number: usize) -> Result<Report, St
 }
 
 /// All sync in peace until it is quiet; then everything must hold.
-fn settle(world: &Shared, fleet: &mut [Device]) -> Result<(), String> {
-    world.borrow_mut().faults = Faults::default();
-    world.borrow_mut().say(|| "peace".to_owned());
-    // Without rules and with all folders, all hold the same.
-    for device in fleet.iter_mut() {
-        device.settings.left_out.clear();
+pub fn settle(world: &Shared, fleet: &mut [Device]) -> Result<(), String> {
+    {
+        let mut world = world.borrow_mut();
+        world.faults = Faults::default();
+        world.say(|| "peace".to_owned());
+        world.disks.iter_mut().for_each(|disk| disk.full = 0);
+        // Without rules and with all folders, all hold the same.
+        scope::forget_rules(&mut world);
+        // What stands where a link is cannot be held; people tidy up.
+        world.disks.iter_mut().for_each(without_links);
     }
-    scope::forget_rules(&mut world.borrow_mut());
-    // What stands where a link is cannot be held; people tidy up.
-    world.borrow_mut().disks.iter_mut().for_each(without_links);
-    let mut quiet = false;
+    fleet.iter_mut().for_each(|device| device.settings.left_out.clear());
+    come_to_rest(world, fleet)?;
+    if world.borrow().disks.iter().any(|disk| disk.folds) {
+        // Nor can twins be held; here, too, people tidy up.
+        edits::part_twins(&mut world.borrow_mut());
+        come_to_rest(world, fleet)?;
+    }
+    let mut world = world.borrow_mut();
+    world.server.check()?;
+    let lost = world.acknowledged.iter().find(|hash| !world.server.memory().keeps(hash));
+    if let Some(hash) = lost {
+        return Err(format!("{hash} was acknowledged and is gone"));
+    }
+    let tree = world.server.memory().tree();
+    for (number, disk) in world.disks.iter().enumerate() {
+        let here = tree_of(disk);
+        if here != tree {
+            return Err(format!("device {number} has {}, the server {}", list(&here), list(&tree)));
+        }
+    }
+    Ok(())
+}
+
+/// All sync until no sync does anything.
+fn come_to_rest(world: &Shared, fleet: &mut [Device]) -> Result<(), String> {
     for _ in 0..12 {
-        quiet = true;
+        let mut quiet = true;
         for (number, device) in fleet.iter_mut().enumerate() {
             let report = sync(world, device, number)?;
             if let Some((path, why)) = report.failed.first() {
@@ -245,21 +275,10 @@ fn settle(world: &Shared, fleet: &mut [Device]) -> Result<(), String> {
             quiet &= report.done.is_empty() && report.withheld.is_none();
         }
         if quiet {
-            break;
+            return Ok(());
         }
     }
-    if !quiet {
-        return Err("devices do not come to rest".to_owned());
-    }
-    let world = world.borrow();
-    let tree = world.server.tree();
-    for (number, disk) in world.disks.iter().enumerate() {
-        let here = tree_of(disk);
-        if here != tree {
-            return Err(format!("device {number} has {}, the server {}", list(&here), list(&tree)));
-        }
-    }
-    Ok(())
+    Err("devices do not come to rest".to_owned())
 }
 
 type Tree = BTreeMap<String, Option<ContentHash>>;

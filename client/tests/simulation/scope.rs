@@ -6,6 +6,7 @@ use holdfast_client::agent::plan::LeftOut;
 
 use crate::disk::{Body, SimDisk};
 use crate::edits;
+use crate::server::Deed;
 use crate::world::World;
 
 const RULES: [&str; 7] = ["", "*.odt\n", "d/\n", "/a\n", "b\n!e.txt\n", "c/d\n*.txt\n", "[Aa]/b\n"];
@@ -30,6 +31,7 @@ pub fn change(world: &mut World, settings: &mut Settings, device: usize) {
     }
     let folders: Vec<String> = world
         .server
+        .memory()
         .tree()
         .into_iter()
         .filter(|(path, hash)| hash.is_none() && !path.starts_with(edits::KEPT))
@@ -37,7 +39,7 @@ pub fn change(world: &mut World, settings: &mut Settings, device: usize) {
         .collect();
     if world.rng.once_in(2)
         && let Some(path) = world.rng.pick(&folders).cloned()
-        && let Some(id) = world.server.find(&path)
+        && let Some(id) = world.server.memory().find(&path)
     {
         let keep = world.rng.once_in(3);
         world.say(|| format!("{device}! leaves {path} out, keep {keep}"));
@@ -57,7 +59,7 @@ fn write(world: &mut World, device: usize, rules: &str) {
 
 /// Nothing is ignored any more, by anybody.
 pub fn forget_rules(world: &mut World) {
-    let _ = world.server.delete(FILE, None);
+    let _ = world.does(Deed::Delete { path: FILE.to_owned(), expect: None, only_empty: false });
     for disk in &mut world.disks {
         disk.now += 1;
         disk.remove(FILE);

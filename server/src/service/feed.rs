@@ -20,24 +20,27 @@ use crate::error::{Error, Result};
 /// # Errors
 /// The catalogue's.
 pub async fn page(mounted: &Arc<Mounted>, token: Option<String>, limit: u32) -> Result<FeedPage> {
-    let id = mounted.id;
+    let drive = mounted.id;
     mounted
         .db()
-        .read(move |tx| {
-            Box::pin(async move {
-                // Before the rows, and in one snapshot with them: nothing comes between.
-                let drive =
-                    drives::by_id(tx, id).await?.ok_or_else(|| Error::internal("a drive that went"))?;
-                match token {
-                    None => page_after(tx, &drive, None, false, limit).await,
-                    Some(token) => {
-                        let seq = seq_of(tx, &drive, &token).await?;
-                        page_after(tx, &drive, seq, seq.is_none(), limit).await
-                    }
-                }
-            })
-        })
+        .read(move |tx| Box::pin(async move { page_in(tx, drive, token.as_deref(), limit).await }))
         .await
+}
+
+/// As [`page`], of a drive by its internal key.
+///
+/// # Errors
+/// The catalogue's.
+pub async fn page_in(tx: &mut Tx, drive: i64, token: Option<&str>, limit: u32) -> Result<FeedPage> {
+    // Before the rows, and in one snapshot with them: nothing comes between.
+    let drive = drives::by_id(tx, drive).await?.ok_or_else(|| Error::internal("a drive that went"))?;
+    match token {
+        None => page_after(tx, &drive, None, false, limit).await,
+        Some(token) => {
+            let seq = seq_of(tx, &drive, token).await?;
+            page_after(tx, &drive, seq, seq.is_none(), limit).await
+        }
+    }
 }
 
 /// The sequence that a token names, if it still says something about the drive.

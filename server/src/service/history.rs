@@ -86,14 +86,25 @@ pub async fn of_node(
 ) -> Result<Vec<Entry>> {
     let user = caller.user_id;
     app.db
-        .read(move |tx| {
-            Box::pin(async move {
-                let found = find_node(tx, user, &drive, node).await?;
-                let of = HistoryOf { nodes: vec![found.node.id], path: None };
-                entries(tx, &of, after, limit).await
-            })
-        })
+        .read(move |tx| Box::pin(async move { of_node_in(tx, user, &drive, node, after, limit).await }))
         .await
+}
+
+/// As [`of_node`], for an account by its internal key.
+///
+/// # Errors
+/// As there.
+pub async fn of_node_in(
+    tx: &mut Tx,
+    user: i64,
+    drive: &str,
+    node: Uuid,
+    after: Option<Seen>,
+    limit: i64,
+) -> Result<Vec<Entry>> {
+    let found = find_node(tx, user, drive, node).await?;
+    let of = HistoryOf { nodes: vec![found.node.id], path: None };
+    entries(tx, &of, after, limit).await
 }
 
 async fn entries(tx: &mut Tx, of: &HistoryOf, after: Option<Seen>, limit: i64) -> Result<Vec<Entry>> {
@@ -208,7 +219,7 @@ pub async fn restore(
 }
 
 /// The file, and the sequence of the change; `None`: it held that content already.
-type Put = (Restored, Option<i64>);
+pub type Put = (Restored, Option<i64>);
 
 async fn commit(
     mounted: &Arc<Mounted>,
@@ -218,19 +229,35 @@ async fn commit(
     blob: Blob,
 ) -> Result<Put> {
     let drive = mounted.id;
-    with_folders(mounted, true, move |staged| {
+    with_folders(mounted, true, move |mut staged| {
         let version = version.clone();
         move |tx| -> TxFuture<'_, (Put, Vec<StagedFolder>)> {
             Box::pin(async move {
-                let mut staged = staged;
-                let mut act = Act::begin(tx, drive, actor, Right::Edit).await?;
-                let done = put_back(&mut act, &version, expect, &blob, &mut staged).await?;
-                act.finish().await?;
+                let done = restore_in(tx, drive, actor, &version, expect, &blob, &mut staged).await?;
                 Ok((done, staged))
             })
         }
     })
     .await
+}
+
+/// A version brought back, in its transaction: a copy of its content is staged and durable.
+///
+/// # Errors
+/// As for [`restore`].
+pub async fn restore_in(
+    tx: &mut Tx,
+    drive: i64,
+    actor: Actor,
+    version: &Version,
+    expect: Expect,
+    blob: &Blob,
+    staged: &mut Vec<StagedFolder>,
+) -> Result<Put> {
+    let mut act = Act::begin(tx, drive, actor, Right::Edit).await?;
+    let done = put_back(&mut act, version, expect, blob, staged).await?;
+    act.finish().await?;
+    Ok(done)
 }
 
 async fn put_back(

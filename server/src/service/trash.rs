@@ -36,27 +36,31 @@ pub struct Deleted {
 /// The catalogue's.
 pub async fn list(mounted: &Arc<Mounted>, before: i64, limit: i64) -> Result<Vec<Deleted>> {
     let drive = mounted.id;
-    mounted
-        .db()
-        .read(move |tx| {
-            Box::pin(async move {
-                let mut deleted = Vec::new();
-                for node in tree::dead(tx, drive, before, limit).await? {
-                    let (path, _) = tree::path_of(&nodes::lineage(tx, node.id).await?);
-                    deleted.push(Deleted { path, node });
-                }
-                Ok(deleted)
-            })
-        })
-        .await
+    mounted.db().read(move |tx| Box::pin(async move { list_in(tx, drive, before, limit).await })).await
+}
+
+/// As [`list`], of a drive by its internal key.
+///
+/// # Errors
+/// The catalogue's.
+pub async fn list_in(tx: &mut Tx, drive: i64, before: i64, limit: i64) -> Result<Vec<Deleted>> {
+    let mut deleted = Vec::new();
+    for node in tree::dead(tx, drive, before, limit).await? {
+        let (path, _) = tree::path_of(&nodes::lineage(tx, node.id).await?);
+        deleted.push(Deleted { path, node });
+    }
+    Ok(deleted)
 }
 
 /// Something deleted, as far as a restore needs it.
-struct Found {
-    path: DrivePath,
-    node: Node,
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// Where it was.
+    pub path: DrivePath,
+    /// What it was.
+    pub node: Node,
     /// Of a file: its last content.
-    version: Option<Version>,
+    pub version: Option<Version>,
 }
 
 /// Brings something deleted back to where it was, or to another path: a file as a copy of its last version, a folder
@@ -81,7 +85,11 @@ pub async fn restore(
     Ok((to, done))
 }
 
-async fn find(tx: &mut Tx, drive: i64, id: Uuid) -> Result<Found> {
+/// What in a drive a restore would be about.
+///
+/// # Errors
+/// As for [`restore`], as far as they are about it.
+pub async fn find(tx: &mut Tx, drive: i64, id: Uuid) -> Result<Found> {
     let absent = || Error::not_found("nothing deleted has this id");
     let node = nodes::by_uuid(tx, drive, id).await?.ok_or_else(absent)?;
     let lineage = nodes::lineage(tx, node.id).await?;
@@ -113,16 +121,12 @@ async fn restore_file(
 ) -> Result<Done<PutDone>> {
     let blob = stage_version(mounted, version).await?;
     let (drive, actor) = (mounted.id, who.actor(mounted.clock().now()));
-    let result = with_folders(mounted, true, move |staged| {
+    let result = with_folders(mounted, true, move |mut staged| {
         let to = to.clone();
         move |tx| -> TxFuture<'_, ((PutDone, i64), Vec<StagedFolder>)> {
             Box::pin(async move {
-                let mut staged = staged;
-                let (mut act, folder) = open_target(tx, drive, actor, &to, &mut staged).await?;
-                let written = act.put(&folder, &to, &blob, RESTORE).await?;
-                properties::copy(act.tx, dead, written.node.id).await?;
-                let head = act.finish().await?;
-                Ok(((PutDone::written(written), head), staged))
+                let done = restore_file_in(tx, drive, actor, dead, &to, &blob, &mut staged).await?;
+                Ok((done, staged))
             })
         }
     })
@@ -136,6 +140,27 @@ async fn restore_file(
     Ok(Done { value, placed: mounted.placed(seq).await })
 }
 
+/// A deleted file brought back, in its transaction: a copy of its last content is staged and durable. With the sequence of
+/// the last change.
+///
+/// # Errors
+/// As for [`restore`].
+pub async fn restore_file_in(
+    tx: &mut Tx,
+    drive: i64,
+    actor: Actor,
+    dead: i64,
+    to: &DrivePath,
+    blob: &Blob,
+    staged: &mut Vec<StagedFolder>,
+) -> Result<(PutDone, i64)> {
+    let (mut act, folder) = open_target(tx, drive, actor, to, staged).await?;
+    let written = act.put(&folder, to, blob, RESTORE).await?;
+    properties::copy(act.tx, dead, written.node.id).await?;
+    let head = act.finish().await?;
+    Ok((PutDone::written(written), head))
+}
+
 async fn restore_folder(
     mounted: &Arc<Mounted>,
     who: Who,
@@ -143,25 +168,40 @@ async fn restore_folder(
     to: DrivePath,
 ) -> Result<Done<PutDone>> {
     let (drive, actor) = (mounted.id, who.actor(mounted.clock().now()));
-    let (value, seq) = with_folders(mounted, true, move |staged| {
-        let (to, dead) = (to.clone(), dead.clone());
+    let (value, seq) = with_folders(mounted, true, move |mut staged| {
+        let (to, dead) = (to.clone(), dead.id);
         move |tx| -> TxFuture<'_, ((PutDone, i64), Vec<StagedFolder>)> {
             Box::pin(async move {
-                let mut staged = staged;
-                let (mut act, folder) = open_target(tx, drive, actor, &to, &mut staged).await?;
-                let now = nodes::by_id(act.tx, dead.id).await?;
-                if !now.is_dead() {
-                    return Err(Error::conflict("this is not deleted").code("not-deleted"));
-                }
-                act.revive_folder(&now, &to, &folder).await?;
-                let node = nodes::by_id(act.tx, dead.id).await?;
-                let head = act.finish().await?;
-                Ok(((PutDone { node, created: true, version: None }, head), staged))
+                let done = restore_folder_in(tx, drive, actor, dead, &to, &mut staged).await?;
+                Ok((done, staged))
             })
         }
     })
     .await?;
     Ok(Done { value, placed: mounted.placed(seq).await })
+}
+
+/// A deleted folder brought back, in its transaction. With the sequence of the last change.
+///
+/// # Errors
+/// As for [`restore`].
+pub async fn restore_folder_in(
+    tx: &mut Tx,
+    drive: i64,
+    actor: Actor,
+    dead: i64,
+    to: &DrivePath,
+    staged: &mut Vec<StagedFolder>,
+) -> Result<(PutDone, i64)> {
+    let (mut act, folder) = open_target(tx, drive, actor, to, staged).await?;
+    let now = nodes::by_id(act.tx, dead).await?;
+    if !now.is_dead() {
+        return Err(Error::conflict("this is not deleted").code("not-deleted"));
+    }
+    act.revive_folder(&now, to, &folder).await?;
+    let node = nodes::by_id(act.tx, dead).await?;
+    let head = act.finish().await?;
+    Ok((PutDone { node, created: true, version: None }, head))
 }
 
 /// An act that may put something at a path where nothing is; the folder above is there afterwards.

@@ -1,6 +1,7 @@
 //! Which entry of the folder stands for which node: by the file itself, by its name, by its content.
 //!
-//! A folder is the one with its inode, wherever it is; else the one with its name. A file is the one with its name, since
+//! A folder is the one with its inode, wherever it is; else the one with its name. (Where the file system does not tell when an
+//! inode was made, its number alone says so only if nothing speaks against it.) A file is the one with its name, since
 //! many programs save by making a new file and renaming it over the old; unless what has its name now is known to be another
 //! that was moved there. Then it is the one with its inode, else one with its content, if that is not empty and unique both
 //! among what vanished and among what is new.
@@ -10,7 +11,7 @@ use std::collections::BTreeMap;
 use holdfast_protocol::{ContentHash, Kind};
 
 use super::View;
-use crate::agent::trees::{BaseRow, Look, NodeId, What};
+use crate::agent::trees::{BaseRow, Look, NodeId, State, What};
 
 /// What stands for what.
 pub struct Matches {
@@ -30,6 +31,8 @@ struct Matching<'a> {
     by_file: BTreeMap<(u64, i64), Option<usize>>,
     /// Base rows by inode, likewise.
     known: BTreeMap<(u64, i64), Option<NodeId>>,
+    /// What is in each folder of the base; where all times of birth are told, folders alone are needed.
+    inside: BTreeMap<NodeId, Vec<&'a BaseRow>>,
 }
 
 /// Finds what stands for each row of the base.
@@ -48,9 +51,16 @@ pub fn find(view: &View<'_>) -> Matches {
             known.entry(same).and_modify(|one| *one = None).or_insert(Some(row.id));
         }
     }
-    let mut matching = Matching { view, found: Matches { local_of, node_of }, by_file, known };
+    let is_told = view.base.iter().all(|row| row.look.is_none_or(|look| look.btime_ns != 0));
+    let mut inside: BTreeMap<NodeId, Vec<&BaseRow>> = BTreeMap::new();
+    for row in view.base.iter().filter(|row| !is_told || row.kind == Kind::Folder) {
+        inside.entry(row.parent).or_default().push(row);
+    }
+    let mut matching = Matching { view, found: Matches { local_of, node_of }, by_file, known, inside };
     let (folders, files): (Vec<_>, Vec<_>) = view.base.iter().partition(|row| row.kind == Kind::Folder);
-    matching.folders_by_inode(&folders);
+    matching.folders_by_inode(&folders, Matching::with_inode);
+    matching.folders_by_name();
+    matching.folders_by_inode(&folders, Matching::with_number);
     matching.folders_by_name();
     matching.files(&files);
     matching.found
@@ -71,11 +81,21 @@ impl Matching<'_> {
         let index = self.by_file.get(&same(look)?).copied().flatten()?;
         let found = self.view.local.get(index);
         let is_kind = is_folder(found.what) == (row.kind == Kind::Folder);
-        // Where the file system does not tell when a file was made, its number alone may be another's by now.
+        // Where the file system does not tell when an inode was made, its number alone may be another's by now.
         let is_told = look.btime_ns != 0
-            || row.kind == Kind::Folder
-            || (look.size, look.mtime_ns) == (found.look.size, found.look.mtime_ns);
+            || match row.kind {
+                Kind::Folder => found.what == What::Closed || self.holds_some_of(row, index),
+                Kind::File => (look.size, look.mtime_ns) == (found.look.size, found.look.mtime_ns),
+            };
         (is_kind && is_told && self.is_free(index)).then_some(index)
+    }
+
+    /// Whether a folder has the row's name and place, or something in it that was in the row's folder.
+    fn holds_some_of(&self, row: &BaseRow, index: usize) -> bool {
+        let local = self.view.local;
+        let children = self.inside.get(&row.id).into_iter().flatten();
+        self.with_name(row) == Some(index)
+            || children.into_iter().any(|child| local.child(index, &child.name).is_some())
     }
 
     /// What has the row's name in what stands for its folder.
@@ -84,22 +104,35 @@ impl Matching<'_> {
         self.view.local.child(folder, &row.name)
     }
 
-    fn folders_by_inode(&mut self, folders: &[&BaseRow]) {
+    /// A folder with the row's inode number, where no time of birth is told and nothing else says which it is: unless it
+    /// stands where the server has another.
+    fn with_number(&self, row: &BaseRow) -> Option<usize> {
+        let look = row.look.as_ref().filter(|look| look.btime_ns == 0)?;
+        let index = self.by_file.get(&same(look)?).copied().flatten()?;
+        let found = self.view.local.get(index);
+        let above = self.found.node_of[found.parent];
+        let is_anothers = above.is_some_and(|above| {
+            let mut there = self.view.remote.children(above);
+            there.any(|node| node.state == State::Live && node.name == found.name && node.id != row.id)
+        });
+        (is_folder(found.what) && self.is_free(index) && !is_anothers).then_some(index)
+    }
+
+    fn folders_by_inode(&mut self, folders: &[&BaseRow], which: impl Fn(&Self, &BaseRow) -> Option<usize>) {
         for row in folders {
-            if let Some(index) = self.with_inode(row) {
+            if !self.found.local_of.contains_key(&row.id)
+                && let Some(index) = which(self, row)
+            {
                 self.take(row.id, index);
             }
         }
     }
 
     fn folders_by_name(&mut self) {
-        let mut inside: BTreeMap<NodeId, Vec<&BaseRow>> = BTreeMap::new();
-        for row in self.view.base.iter().filter(|row| row.kind == Kind::Folder) {
-            inside.entry(row.parent).or_default().push(row);
-        }
         let mut above = vec![self.view.settings.root];
         while let Some(folder) = above.pop() {
-            for row in inside.remove(&folder).unwrap_or_default() {
+            let rows = self.inside.get(&folder).cloned().unwrap_or_default();
+            for row in rows.into_iter().filter(|row| row.kind == Kind::Folder) {
                 if !self.found.local_of.contains_key(&row.id)
                     && let Some(index) = self.with_name(row)
                     && is_folder(self.view.local.get(index).what)

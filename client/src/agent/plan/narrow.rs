@@ -343,8 +343,9 @@ impl<'a> Narrowing<'a> {
             .for_each(|node| remote.take(node.clone()));
         let kept = |(row, kept): (&&'a BaseRow, &bool)| kept.then(|| (*row).clone());
         let base: BaseTree = self.rows.iter().zip(&self.kept_rows).filter_map(kept).collect();
-        let files = |row: &&&BaseRow| row.kind == Kind::File;
-        let still = self.rows.iter().filter(files).count() - base.iter().filter(|row| files(&&row)).count();
+        let is_file = |row: &BaseRow| row.kind == Kind::File;
+        let files = base.iter().filter(|row| is_file(row)).count();
+        let still = self.rows.iter().filter(|row| is_file(row)).count() - files;
         let mut local = LocalTree::ignoring(self.local.get(0).look, self.local.ignore().clone());
         let mut index_of: HashMap<usize, usize> = HashMap::from([(0, 0)]);
         for (index, entry) in self.local.iter().skip(1).filter(|(index, _)| self.kept_local[*index]) {
@@ -366,9 +367,13 @@ fn is_as_agreed(node: &RemoteNode, row: &BaseRow) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::agent::trees::Look;
+    #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
     use holdfast_protocol::ContentHash;
+
+    use super::*;
+    use crate::agent::plan::order;
+    use crate::agent::trees::Look;
 
     fn look(ino: u64) -> Look {
         Look { ino, btime_ns: 1, size: 0, mtime_ns: 1, ctime_ns: 1 }
@@ -395,7 +400,7 @@ mod tests {
                 mtime_ns: 1,
                 seq: i64::try_from(made).unwrap(),
             };
-            base.set(super::super::order::row_of(&node, Some(look)));
+            base.set(order::row_of(&node, Some(look)));
             remote.take(node);
             let what = if hash.is_some() { What::File(hash) } else { What::Folder };
             (id, local.add(above, &name, what, look))

@@ -26,10 +26,12 @@ struct Due {
 }
 
 /// What is told of an act, before it is known whether it is in the plain folder.
-struct Told {
-    acted: Acted,
+#[derive(Debug)]
+pub struct Told {
+    /// What became of it.
+    pub acted: Acted,
     /// Sequence of its change; `None` when nothing was changed.
-    seq: Option<i64>,
+    pub seq: Option<i64>,
 }
 
 pub(super) async fn all(
@@ -136,16 +138,23 @@ struct Turn {
 }
 
 /// What one transaction did, in the order of its acts.
-struct Committed {
-    outcomes: Vec<Result<Outcome<Told>>>,
-    folders: Vec<StagedFolder>,
-    needs: Option<usize>,
+#[derive(Debug)]
+pub struct Committed {
+    /// What became of each; fewer than there were acts when `needs` is there.
+    pub outcomes: Vec<Result<Outcome<Told>>>,
+    /// Folders that none of them has used.
+    pub folders: Vec<StagedFolder>,
+    /// So many more folders must be staged for the next.
+    pub needs: Option<usize>,
 }
 
 /// What a transaction is told of an act. Contents stay behind: they must outlive a transaction that fails.
-struct Todo {
-    step: Arc<Step>,
-    blob: Option<Blob>,
+#[derive(Debug, Clone)]
+pub struct Todo {
+    /// What is to be done.
+    pub step: Arc<Step>,
+    /// The content in its slot, staged and durable, of an act that has one.
+    pub blob: Option<Blob>,
 }
 
 async fn turn(mounted: &Arc<Mounted>, who: &Who, group: Vec<Due>, folders: &mut Folders) -> Turn {
@@ -164,7 +173,7 @@ async fn turn(mounted: &Arc<Mounted>, who: &Who, group: Vec<Due>, folders: &mut 
     let committed = mounted
         .db()
         .write_in_parts(move |tx| {
-            Box::pin(async move { in_one_transaction(tx, drive, now, &whose, todo, given).await })
+            Box::pin(async move { commit_in(tx, drive, now, &whose, todo, given).await })
         })
         .await;
     let mut turn = Turn { told: Vec::new(), left: Vec::new(), needs: None };
@@ -209,7 +218,12 @@ async fn turn(mounted: &Arc<Mounted>, who: &Who, group: Vec<Due>, folders: &mut 
     turn
 }
 
-async fn in_one_transaction(
+/// Carries out acts in their order inside one transaction, each a part of it: what is refused takes none of the others along.
+/// Everything that a batch changes in the catalogue is changed here; contents and folders were staged before.
+///
+/// # Errors
+/// The catalogue's: then nothing of it may stay.
+pub async fn commit_in(
     tx: &mut Tx,
     drive: i64,
     now: i64,

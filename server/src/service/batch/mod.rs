@@ -11,6 +11,8 @@ use bytes::Bytes;
 use holdfast_protocol::{ContentHash, DrivePath};
 use tokio::task::{JoinHandle, JoinSet};
 
+pub use carry_out::{Committed, Todo, Told, commit_in};
+
 use super::files::{Deletion, Expect, Transfer, Who, disk_error};
 use super::placement::Mounted;
 use super::upload::{Declared, Upload};

@@ -17,6 +17,8 @@ use crate::service::properties::{self, Step};
 
 /// The code of the refusal to delete a folder that holds something.
 const NOT_EMPTY: &str = "not-empty";
+/// The code of the refusal to delete a file where an empty folder was meant.
+const NOT_A_FOLDER: &str = "not-a-folder";
 
 /// Makes a folder; one that is there already is fine when `exist_ok`.
 ///
@@ -113,7 +115,8 @@ pub struct Deletion {
     pub path: DrivePath,
     /// What it must be.
     pub expect: Expect,
-    /// A folder only where it holds nothing.
+    /// An empty folder is meant: nothing that is in it goes along, and no file that has taken its name, unless `expect` says
+    /// which file it is.
     pub only_empty: bool,
 }
 
@@ -121,8 +124,8 @@ pub struct Deletion {
 /// folder that has files beneath it (algorithms B: child by child).
 ///
 /// # Errors
-/// 404 when nothing is there, 412 when the expectation does not hold, 409 for the drive's root and `not-empty` for a folder
-/// that was to be empty.
+/// 404 when nothing is there, 412 when the expectation does not hold, 409 for the drive's root, `not-empty` for a folder
+/// that was to be empty, and `not-a-folder` for a file where such a folder was meant.
 pub async fn delete(mounted: &Arc<Mounted>, who: Who, deletion: Deletion) -> Result<Done<()>> {
     let (drive, actor) = (mounted.id, who.actor(mounted.clock().now()));
     let seq = mounted
@@ -157,6 +160,10 @@ pub(in crate::service) async fn delete_in(act: &mut Act<'_>, deletion: &Deletion
     }
     if !expect.holds(node.content_hash()) {
         return Err(expect.refused(node.content_hash()));
+    }
+    if *only_empty && *expect == Expect::Anything && !node.is_folder() {
+        let error = Error::conflict("a file is there, and no empty folder").code(NOT_A_FOLDER);
+        return Err(error.with("path", path.to_string()));
     }
     act.delete(&node, path).await?;
     if let Some(device) = who.syncing {

@@ -15,8 +15,8 @@ pub use folders::{Deletion, NewFolder, delete, make_folder, make_folder_with};
 pub(super) use folders::{delete_in, make_in};
 pub use moves::rename;
 pub(super) use moves::rename_in;
-pub(super) use put::{Outcome, put_in, try_put};
-pub use put::{Put, put};
+pub use put::{Outcome, Put, put};
+pub(super) use put::{put_in, try_put};
 
 use super::act::{NEEDS_FOLDERS, StagedFolder, Written};
 use super::locks::Guard;

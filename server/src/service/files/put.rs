@@ -34,7 +34,8 @@ pub struct Put {
 }
 
 /// How a write went, in its transaction.
-pub(in crate::service) enum Outcome<T> {
+#[derive(Debug)]
+pub enum Outcome<T> {
     /// It was done, by the change with this sequence.
     Done(T, i64),
     /// Nothing was changed because it is so already.

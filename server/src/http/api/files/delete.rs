@@ -18,9 +18,9 @@ use crate::service::files::{self, Deletion};
 
 /// Deletes a file, or a folder with all that is in it, into the trash.
 ///
-/// Conditional by `If-Match`; a folder with `empty=true` only where it holds nothing, else that is 409 `not-empty`. With
-/// `Holdfast-Device` it is an explicit sync act: then a folder with files in it is 409, since a device deletes what it
-/// means to delete, child by child.
+/// Conditional by `If-Match`; a folder with `empty=true` only where it holds nothing, else that is 409 `not-empty`, and
+/// `not-a-folder` where a file has taken its name that `If-Match` does not tell. With `Holdfast-Device` it is an explicit
+/// sync act: then a folder with files in it is 409, since a device deletes what it means to delete, child by child.
 #[utoipa::path(delete, path = "/api/drives/{drive}/files/{*path}", tag = "files",
     params(
         Which,

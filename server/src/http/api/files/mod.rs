@@ -33,7 +33,7 @@ pub struct How {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Which {
-    /// A folder only if it holds nothing.
+    /// A folder only if it holds nothing, and no file in its place unless `If-Match` tells which.
     #[serde(default)]
     pub empty: bool,
 }
