@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
-use support::{block_on, plain};
+use support::block_on;
 
-use crate::laptop::{Laptop, a_server};
+use crate::laptop::{Laptop, a_server, tree_of};
 use crate::people::Person;
 use crate::wire::Wire;
 
@@ -86,15 +86,11 @@ async fn campaign(seed: u64, files: usize, length: Duration) {
     let mut before = None;
     loop {
         let trees: Vec<_> = laptops.iter().map(Laptop::tree).collect();
-        let on_server = plain(&root);
-        let is_like_server = trees[0].len() == on_server.len()
-            && trees[0].iter().all(|(path, text)| {
-                on_server
-                    .get(&format!("/{path}"))
-                    .is_some_and(|bytes| bytes.as_deref() == text.as_deref().map(str::as_bytes))
-            });
+        let on_server = tree_of(&root, ".holdfast");
         // And it stays so: a device that has not looked yet would change it.
-        if is_like_server && trees.iter().all(|tree| *tree == trees[0]) && before.as_ref() == Some(&trees[0])
+        if trees[0] == on_server
+            && trees.iter().all(|tree| *tree == trees[0])
+            && before.as_ref() == Some(&trees[0])
         {
             break;
         }

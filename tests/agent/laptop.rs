@@ -148,9 +148,7 @@ impl Laptop {
 
     /// What is in its folder, but for what is the agent's own.
     pub fn tree(&self) -> Tree {
-        let mut tree = Tree::new();
-        read(&self.folder(), "", &mut tree);
-        tree
+        tree_of(&self.folder(), ".holdfast-sync")
     }
 }
 
@@ -163,17 +161,24 @@ impl Drop for Laptop {
     }
 }
 
-fn read(folder: &Path, above: &str, tree: &mut Tree) {
+/// What is in a folder while others are at work in it, but for what has this name at its top.
+pub fn tree_of(root: &Path, own: &str) -> Tree {
+    let mut tree = Tree::new();
+    read(root, "", own, &mut tree);
+    tree
+}
+
+fn read(folder: &Path, above: &str, own: &str, tree: &mut Tree) {
     // What is looked at may be on its way elsewhere.
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        if above.is_empty() && name == ".holdfast-sync" {
+        if above.is_empty() && name == own {
             continue;
         }
         let path = if above.is_empty() { name } else { format!("{above}/{name}") };
         if entry.path().is_dir() {
             tree.insert(path.clone(), None);
-            read(&entry.path(), &path, tree);
+            read(&entry.path(), &path, own, tree);
         } else {
             tree.insert(path, Some(std::fs::read_to_string(entry.path()).unwrap_or_default()));
         }
