@@ -1,10 +1,9 @@
 //! Cuts a content into chunks where it says so itself, so that what is put in somewhere moves no cut elsewhere.
 
 use std::io::{self, Read};
-
-use fastcdc::v2020::StreamCDC;
 use std::ops::Range;
 
+use fastcdc::v2020::StreamCDC;
 use holdfast_protocol::delta::{Chunk, Recipe};
 
 use crate::Hasher;
@@ -31,15 +30,25 @@ pub fn chunks_of(from: impl Read) -> io::Result<Vec<Chunk>> {
 }
 
 /// New bytes are cut when there are so many of them.
-const CUT_AT: usize = 4 * 1024 * 1024;
+const CUT_AT: usize = 1024 * 1024;
+/// Most steps and new chunks that are taken down, some 2 MB: whoever sends a difference says how many steps it has.
+const MOST_PARTS: usize = 50_000;
 
 /// Takes down how a content is put together. What is copied begins and ends at cuts, so what is between is cut as all of the
 /// content would be.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Recorder {
-    recipe: Recipe,
+    /// `None` when it became too long.
+    recipe: Option<Recipe>,
+    parts: usize,
     /// New bytes that are not cut yet; they begin at a cut.
     new: Vec<u8>,
+}
+
+impl Default for Recorder {
+    fn default() -> Self {
+        Self { recipe: Some(Recipe::default()), parts: 0, new: Vec::new() }
+    }
 }
 
 impl Recorder {
@@ -49,7 +58,7 @@ impl Recorder {
     /// None in practice: what is read is in memory.
     pub fn copied(&mut self, range: Range<u64>) -> io::Result<()> {
         self.cut(0)?;
-        self.recipe.copied(range);
+        self.add(1, |recipe| recipe.copied(range));
         Ok(())
     }
 
@@ -58,6 +67,9 @@ impl Recorder {
     /// # Errors
     /// None in practice.
     pub fn told(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.recipe.is_none() {
+            return Ok(());
+        }
         self.new.extend_from_slice(bytes);
         // What follows may move the last cut.
         if self.new.len() >= CUT_AT { self.cut(1) } else { Ok(()) }
@@ -65,21 +77,33 @@ impl Recorder {
 
     /// Cuts the new bytes, but for so many of the last chunks.
     fn cut(&mut self, but: usize) -> io::Result<()> {
+        if self.new.is_empty() {
+            return Ok(());
+        }
         let mut chunks = chunks_of(&self.new[..])?;
         chunks.truncate(chunks.len().saturating_sub(but));
         let length: usize = chunks.iter().map(|chunk| chunk.length as usize).sum();
         self.new.drain(..length);
         if !chunks.is_empty() {
-            self.recipe.told(chunks);
+            self.add(chunks.len(), |recipe| recipe.told(chunks));
         }
         Ok(())
     }
 
-    /// All of it.
+    fn add(&mut self, parts: usize, add: impl FnOnce(&mut Recipe)) {
+        self.parts += parts;
+        if self.parts > MOST_PARTS {
+            (self.recipe, self.new) = (None, Vec::new());
+        } else if let Some(recipe) = &mut self.recipe {
+            add(recipe);
+        }
+    }
+
+    /// All of it; `None` when it has too many parts to be worth it.
     ///
     /// # Errors
     /// None in practice.
-    pub fn finish(mut self) -> io::Result<Recipe> {
+    pub fn finish(mut self) -> io::Result<Option<Recipe>> {
         self.cut(0)?;
         Ok(self.recipe)
     }
@@ -143,11 +167,22 @@ mod tests {
                 }
             }
         }
-        let recipe = recorder.finish().unwrap();
+        let recipe = recorder.finish().unwrap().unwrap();
         assert_eq!(recipe.chunks(&of_base), Some(of_new));
         let mut elsewhere = Recipe::default();
         elsewhere.copied(1..5);
         assert_eq!(elsewhere.chunks(&of_base), None);
+    }
+
+    #[test]
+    fn a_difference_of_very_many_steps_is_not_taken_down() {
+        let mut recorder = Recorder::default();
+        for at in 0..2 * MOST_PARTS as u64 {
+            recorder.copied(at..at + 1).unwrap();
+        }
+        recorder.told(b"and more").unwrap();
+        assert!(recorder.new.is_empty());
+        assert_eq!(recorder.finish().unwrap(), None);
     }
 
     #[test]

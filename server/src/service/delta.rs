@@ -249,8 +249,9 @@ impl Patch {
             None => Upload::begin(&self.mounted, Declared { size: self.reader.size(), ..self.declared })?,
         };
         let blob = upload.finish(hints).await?;
-        let recipe = self.recorder.finish().map_err(Error::internal)?;
-        self.mounted.recent.chunks.made(blob.hash, self.of, recipe);
+        if let Some(recipe) = self.recorder.finish().map_err(Error::internal)? {
+            self.mounted.recent.chunks.made(blob.hash, self.of, recipe);
+        }
         Ok(blob)
     }
 }

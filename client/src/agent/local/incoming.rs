@@ -117,7 +117,7 @@ impl LocalFolder {
         let mut landing = Landing { path, to: &file, hasher: Hasher::new(), size: 0 };
         let recipe = match (content, &old) {
             (Arriving::Whole(mut from), _) => landing.whole(&mut *from).map(|()| None)?,
-            (Arriving::Delta(mut from), Some(old)) => Some(landing.delta(&mut *from, old)?),
+            (Arriving::Delta(mut from), Some(old)) => landing.delta(&mut *from, old)?,
             (Arriving::Delta(_), None) => {
                 return Err(Trouble::Item(format!("{path}: a difference came to nothing")));
             }
@@ -218,7 +218,7 @@ impl Landing<'_> {
     }
 
     /// Puts it together of what is here and what comes.
-    fn delta(&mut self, from: &mut dyn Read, base: &File) -> Result<Recipe, Trouble> {
+    fn delta(&mut self, from: &mut dyn Read, base: &File) -> Result<Option<Recipe>, Trouble> {
         let failed = |error: io::Error| trouble(self.path, &error);
         let wrong = |why: delta::DeltaError| Trouble::Changed(why.to_string());
         let size = base.metadata().map_err(failed)?.len();
