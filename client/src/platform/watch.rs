@@ -186,6 +186,10 @@ mod linux {
                 return None;
             }
             // What happened in a new folder before it was listened to is seen by whoever looks at it from now on.
+            if is_lost {
+                // Of new folders nothing may have been told: all are listened to anew.
+                new = vec![self.root.clone()];
+            }
             let mut added = Vec::new();
             for folder in new {
                 if self.add(&folder, &mut added).is_err() {
@@ -233,6 +237,27 @@ mod tests {
         drop(watch);
         // Whoever told is no more.
         assert_eq!(told.recv_timeout(PATIENCE), Err(mpsc::RecvTimeoutError::Disconnected));
+    }
+
+    #[test]
+    fn after_more_happened_than_could_be_remembered_folders_made_meanwhile_are_listened_to() {
+        let most = std::fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap();
+        let most: usize = most.trim().parse().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        // Whoever tells waits until it is heard, and listens to nothing meanwhile.
+        let (tell, told) = mpsc::sync_channel(0);
+        let tell = move |noticed| tell.send(noticed).unwrap_or(());
+        let _watch = Watch::start(folder.path(), Box::new(|_, _| false), tell).unwrap();
+        let (one, two) = (folder.path().join("one"), folder.path().join("two"));
+        std::fs::write(&one, "").unwrap();
+        for _ in 0..=most / 2 {
+            std::fs::rename(&one, &two).unwrap();
+            std::fs::rename(&two, &one).unwrap();
+        }
+        std::fs::create_dir(folder.path().join("late")).unwrap();
+        while told.recv_timeout(PATIENCE).unwrap().is_some() {}
+        std::fs::write(folder.path().join("late/file"), "").unwrap();
+        assert!(told.recv_timeout(PATIENCE).unwrap().unwrap().contains("late"));
     }
 
     #[test]

@@ -261,8 +261,6 @@ impl<'c> Following<'c> {
             Err(failure) => return Ok(Some(failure.to_string())),
         };
         self.begin_watching(ready.engine.disk.ignore());
-        // Where the watch says that something happened is not relied on yet: docs/roadmap.md.
-        self.hear(Heard::Everything);
         ready.engine.hear(std::mem::take(&mut *self.heard.lock().unwrap_or_else(PoisonError::into_inner)));
         let begun = pair::local(OffsetDateTime::now_utc());
         self.halt.store(false, Ordering::Relaxed);
