@@ -1,6 +1,6 @@
 //! Three devices, three people, one server, and everything that breaks.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -97,9 +97,8 @@ async fn campaign(seed: u64, files: usize, length: Duration) {
         before = Some(trees[0].clone());
         assert!(
             rested.elapsed() < REST,
-            "they do not come to rest: {:?} and {} on the server\n{}",
-            trees.iter().map(std::collections::BTreeMap::len).collect::<Vec<_>>(),
-            on_server.len(),
+            "they do not come to rest: {:?}\n{}",
+            trees.iter().map(|tree| differences(tree, &on_server)).collect::<Vec<_>>(),
             laptops.iter().map(Laptop::log).collect::<Vec<_>>().join("\n--\n"),
         );
         tokio::time::sleep(Duration::from_millis(500)).await;
@@ -122,6 +121,14 @@ async fn campaign(seed: u64, files: usize, length: Duration) {
     for laptop in &mut laptops {
         assert!(laptop.stop().success(), "{}", laptop.log());
     }
+}
+
+/// How many paths of two trees differ, and the first of them.
+fn differences<T: PartialEq>(one: &BTreeMap<String, T>, other: &BTreeMap<String, T>) -> (usize, Vec<String>) {
+    let paths: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
+    let differing: Vec<String> =
+        paths.into_iter().filter(|path| one.get(*path) != other.get(*path)).cloned().collect();
+    (differing.len(), differing.into_iter().take(20).collect())
 }
 
 /// All contents of files beneath a folder, hidden ones too.

@@ -11,6 +11,7 @@ use futures_util::stream::FuturesUnordered;
 use time::OffsetDateTime;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::live::{self, Live};
@@ -30,6 +31,8 @@ const GATHER: Duration = Duration::from_millis(200);
 const MOMENT: Duration = Duration::from_millis(10);
 /// How often all is looked at without being told of anything.
 const REGULARLY: Duration = Duration::from_secs(600);
+/// The same after a time in which only that was looked at of which something was heard: a watch is believed, but not for long.
+const SOON: Duration = Duration::from_secs(120);
 /// The same where this system cannot tell of changes.
 const OFTEN: Duration = Duration::from_secs(15);
 /// Before something that failed is tried again; doubled up to the longest.
@@ -125,6 +128,8 @@ struct Following<'c> {
     watch: Option<Watch>,
     /// What the watch told since it was looked for.
     heard: Arc<Mutex<Heard>>,
+    /// When all is to be looked at, whatever is heard.
+    all_at: Instant,
     /// By which it is watched.
     rules: Ignore,
     /// What was said last of what failed, and of what is left alone, so that it is said once.
@@ -161,6 +166,7 @@ impl<'c> Following<'c> {
             syncing: None,
             watch: None,
             heard: Arc::default(),
+            all_at: Instant::now(),
             rules: Ignore::default(),
             said: String::new(),
             told: Vec::new(),
@@ -206,9 +212,9 @@ impl<'c> Following<'c> {
 
     /// Waits for what comes together with what woke us.
     async fn gather(&self) {
-        let longest = tokio::time::Instant::now() + GATHER;
+        let longest = Instant::now() + GATHER;
         while tokio::time::timeout(MOMENT, self.wake.notified()).await.is_ok() {
-            if tokio::time::Instant::now() > longest {
+            if Instant::now() > longest {
                 return;
             }
         }
@@ -261,7 +267,12 @@ impl<'c> Following<'c> {
             Err(failure) => return Ok(Some(failure.to_string())),
         };
         self.begin_watching(ready.engine.disk.ignore());
-        ready.engine.hear(std::mem::take(&mut *self.heard.lock().unwrap_or_else(PoisonError::into_inner)));
+        if self.all_at <= Instant::now() {
+            self.hear(Heard::Everything);
+        }
+        let heard = std::mem::take(&mut *self.heard.lock().unwrap_or_else(PoisonError::into_inner));
+        let is_all = heard == Heard::Everything;
+        ready.engine.hear(heard);
         let begun = pair::local(OffsetDateTime::now_utc());
         self.halt.store(false, Ordering::Relaxed);
         ready.settings.stop = Arc::clone(&self.halt);
@@ -272,6 +283,8 @@ impl<'c> Following<'c> {
             Ok(report) => {
                 self.syncing = Some(ready);
                 self.begun = Some(begun);
+                let now = Instant::now();
+                self.all_at = if is_all { now + REGULARLY } else { self.all_at.min(now + SOON) };
                 self.tell(&report)?;
                 let is_done = report.quiet && report.failed.is_empty();
                 let first = report.failed.first().map(|(path, why)| format!("{path}: {why}"));
@@ -351,7 +364,8 @@ impl<'c> Following<'c> {
         let Some(why) = failed else {
             self.said.clear();
             self.wait = FIRST_WAIT;
-            return if self.watch.is_some() { REGULARLY } else { OFTEN };
+            let pause = self.all_at.saturating_duration_since(Instant::now());
+            return if self.watch.is_some() { pause } else { OFTEN };
         };
         if why != self.said && !why.is_empty() && !self.context.out.quiet {
             eprintln!("holdfast: {}: {}", self.pair.local.display(), visible(&why));
