@@ -100,14 +100,16 @@ pub struct NewDrive<'a> {
     pub kind: &'a str,
     /// See [`Drive::unique_identifier`].
     pub unique_identifier: &'a str,
+    /// Who provides it, for cloud drives.
+    pub provider: Option<&'a str>,
     /// Absolute path of its folder.
     pub root: Option<&'a str>,
     /// Microseconds since 1970.
     pub now: i64,
 }
 
-const INSERT: &str = "INSERT INTO drives (uuid, owner_id, name, name_key, kind, unique_identifier, root, is_available, \
-     created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, TRUE, $8, $8) RETURNING id";
+const INSERT: &str = "INSERT INTO drives (uuid, owner_id, name, name_key, kind, unique_identifier, provider, root, \
+     is_available, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, TRUE, $9, $9) RETURNING id";
 const SET_ROOT_NODE: &str = "UPDATE drives SET root_node_id = $2 WHERE id = $1";
 
 /// Adds a drive and its root folder's node; returns their internal keys.
@@ -122,6 +124,7 @@ pub async fn insert(tx: &mut Tx, new: &NewDrive<'_>) -> Result<(i64, i64)> {
         .bind(new.name_key)
         .bind(new.kind)
         .bind(new.unique_identifier)
+        .bind(new.provider)
         .bind(new.root)
         .bind(new.now)
         .fetch_one(tx)

@@ -15,6 +15,7 @@ pub mod lived;
 pub mod locks;
 pub mod members;
 pub mod migrate;
+pub mod mounts;
 mod node_writes;
 pub mod nodes;
 pub mod ops;

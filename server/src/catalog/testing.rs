@@ -126,6 +126,7 @@ pub(super) const FILES: &[(&str, Statements)] = &[
     ("locks", super::locks::STATEMENTS),
     ("members", super::members::STATEMENTS),
     ("migrate", migrate::STATEMENTS),
+    ("mounts", super::mounts::STATEMENTS),
     ("node_writes", super::node_writes::STATEMENTS),
     ("nodes", super::nodes::STATEMENTS),
     ("ops", super::ops::STATEMENTS),

@@ -5,9 +5,9 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use uuid::Uuid;
 
 use super::PREFIX;
+use crate::domain::drives::BY_ID;
 use crate::error::{Error, Result};
 use crate::http::target::{decoded, path_in};
-use crate::service::drives::BY_ID;
 
 /// RFC 3986, section 2.3: everything but these is encoded.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');

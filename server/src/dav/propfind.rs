@@ -389,6 +389,10 @@ pub(super) async fn handle_drives(
         let mut seen: Vec<String> = Vec::new();
         for shown in app.drives.shown(caller.user_id).await? {
             let drive = shown.visible.drive;
+            // Nothing of it can be opened here.
+            if drive.root.is_none() {
+                continue;
+            }
             let name = if by_id { drive.uuid.to_string() } else { drive.name.clone() };
             let title = drive.name;
             // Own drives come first: of two with one name only the first is reached by it.

@@ -4,9 +4,11 @@
 pub mod accounts;
 pub mod checksums;
 pub mod connect;
+pub mod drives;
 pub mod hosts;
 pub mod limits;
 pub mod locks;
+pub mod mounts;
 pub mod names;
 pub mod reconcile;
 pub mod stat;

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::caller::{Caller, DeviceRef};
+use super::mounts;
 use crate::app::App;
 use crate::catalog::db::Tx;
 use crate::catalog::devices::{self, Device, Registered};
@@ -142,6 +143,7 @@ pub async fn revoke(app: &App, caller: &Caller, device_id: String) -> Result<()>
         .write(move |tx| {
             Box::pin(async move {
                 let device = find(tx, user, &device_id).await?;
+                mounts::revoked(tx, user, device.id, at).await?;
                 devices::revoke(tx, device.id, at).await?;
                 log(tx, at, user, &device, "device-revoked").await
             })

@@ -22,6 +22,7 @@ pub mod judge;
 mod lent;
 pub mod listing;
 pub mod locks;
+pub mod mounts;
 pub mod once;
 pub mod passwords;
 pub mod placement;

@@ -7,8 +7,9 @@ use crate::app::App;
 use crate::http::extract::{Json, Path};
 use crate::http::problem::Problem;
 use crate::service::caller::Caller;
+use crate::service::mounts;
 
-/// Shows a drive. A name that means several shared drives is 409 with the candidates.
+/// Shows a drive with its mounts (000-06). A name that means several shared drives is 409 with the candidates.
 #[utoipa::path(get, path = "/api/drives/{drive}", tag = "drives",
     params(("drive" = String, Path, description = "Its UUID or its name")),
     responses((status = 200, body = Drive)))]
@@ -17,5 +18,8 @@ pub async fn get(
     caller: Caller,
     Path(drive): Path<String>,
 ) -> Result<Json<Drive>, Problem> {
-    Ok(Json(app.drives.show(caller.user_id, &drive).await?.into()))
+    let shown = app.drives.show(caller.user_id, &drive).await?;
+    let id = shown.visible.drive.uuid.to_string();
+    let mounts = mounts::of_drive(&app, &caller, id).await?;
+    Ok(Json(Drive::from(shown).with(&mounts)))
 }

@@ -4,11 +4,13 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::Drive;
+use super::{Drive, Include};
 use crate::app::App;
-use crate::http::extract::Json;
+use crate::error::Error;
+use crate::http::extract::{Json, Query};
 use crate::http::problem::Problem;
 use crate::service::caller::Caller;
+use crate::service::mounts;
 
 /// The drives that the caller may see.
 #[derive(Debug, Serialize, ToSchema)]
@@ -20,8 +22,22 @@ pub struct Drives {
 }
 
 /// Lists the drives that the caller may see, with what they may do and whether it can be reached now.
-#[utoipa::path(get, path = "/api/drives", tag = "drives", responses((status = 200, body = Drives)))]
-pub async fn list(State(app): State<App>, caller: Caller) -> Result<Json<Drives>, Problem> {
+#[utoipa::path(get, path = "/api/drives", tag = "drives", params(Include), responses((status = 200, body = Drives)))]
+pub async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    Query(asked): Query<Include>,
+) -> Result<Json<Drives>, Problem> {
+    let with_mounts = match asked.include.as_deref() {
+        None | Some("") => false,
+        Some("mounts") => true,
+        Some(_) => return Err(Error::invalid("what can be included is `mounts`").into()),
+    };
     let shown = app.drives.shown(caller.user_id).await?;
-    Ok(Json(Drives { items: shown.into_iter().map(Drive::from).collect(), next: None }))
+    let mut items: Vec<Drive> = shown.into_iter().map(Drive::from).collect();
+    if with_mounts {
+        let mounts = mounts::of_drives(&app, &caller).await?;
+        items = items.into_iter().map(|drive| drive.with(&mounts)).collect();
+    }
+    Ok(Json(Drives { items, next: None }))
 }

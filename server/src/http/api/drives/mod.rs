@@ -3,20 +3,30 @@
 mod get;
 mod list;
 
-use serde::Serialize;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+use super::mounts::Mount;
 use crate::app::App;
 use crate::catalog::drives::Right;
+use crate::catalog::mounts;
 use crate::http::time::Timestamp;
 use crate::service::drives::Shown;
 
 /// This noun's routes.
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list::list)).routes(routes!(get::get))
+}
+
+/// What else is asked for.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Include {
+    /// `mounts`: where devices have each drive.
+    include: Option<String>,
 }
 
 /// A drive.
@@ -32,7 +42,10 @@ pub struct Drive {
     unique_identifier: String,
     /// What the caller may do: `view`, `edit` or `own`.
     right: &'static str,
-    /// `online`, `offline`, or `degraded`: it can be read but takes no changes now.
+    /// Who provides it, for cloud drives.
+    provider: Option<String>,
+    /// `online`, `offline`, `degraded`: it can be read but takes no changes now, or `reported`: this server has no folder of it,
+    /// and knows it from what devices report.
     state: &'static str,
     /// Why it is offline or degraded.
     reason: Option<String>,
@@ -40,12 +53,25 @@ pub struct Drive {
     head: Option<Uuid>,
     /// Since when it exists here.
     created_at: Timestamp,
+    /// Where devices have it, if that was asked for: all devices of an own drive, the caller's of another's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_mounts: Option<Vec<Mount>>,
+}
+
+impl Drive {
+    /// With those of some mounts that are its own.
+    fn with(mut self, mounts: &[mounts::Mount]) -> Self {
+        let own = mounts.iter().filter(|mount| mount.drive_uuid == self.id);
+        self.client_mounts = Some(own.cloned().map(Mount::from).collect());
+        self
+    }
 }
 
 impl From<Shown> for Drive {
     fn from(shown: Shown) -> Self {
         let (drive, right) = (shown.visible.drive, shown.visible.right);
         let (state, reason) = match (shown.offline, drive.degraded) {
+            _ if drive.root.is_none() => ("reported", None),
             (Some(why), _) => ("offline", Some(why)),
             (None, Some(why)) => ("degraded", Some(why)),
             (None, None) => ("online", None),
@@ -60,10 +86,12 @@ impl From<Shown> for Drive {
                 Right::Edit => "edit",
                 Right::Own => "own",
             },
+            provider: drive.provider,
             state,
             reason,
             head: shown.head,
             created_at: Timestamp(drive.created_at),
+            client_mounts: None,
         }
     }
 }

@@ -1,13 +1,19 @@
 //! Drives: which there are, which of them are open, and how a new one begins.
 
+mod home;
+mod manage;
+mod named;
+
+pub use home::{PreparedHome, insert_home};
+pub use manage::{Reported, add_reported};
+pub use named::{among, free_name, named};
+
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use holdfast_disk::signature::Signature;
 use holdfast_protocol::fold_key;
-use time::OffsetDateTime;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -16,15 +22,12 @@ use super::placement::{Mounted, Shared};
 use super::remembered::{A_MOMENT, Remembered};
 use super::{judge, recovery, scan};
 use crate::catalog::changes;
-use crate::catalog::db::Tx;
-use crate::catalog::drives::{self as rows, Drive, NewDrive, Visible};
-use crate::catalog::events::{self, NewEvent};
+use crate::catalog::drives::{self as rows, Drive, Visible};
 use crate::catalog::settings;
-use crate::error::{Error, Kind, Result};
-use crate::store::{FolderDrive, Health};
+use crate::domain::drives::BY_ID;
+use crate::error::{Error, Result};
+use crate::store::Health;
 
-/// The folder of the network drive in which drives are found by their ids.
-pub const BY_ID: &str = "by-id";
 /// How often a drive that is offline is looked for again.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// How long a drive has to finish when the server stops.
@@ -73,13 +76,6 @@ pub struct Addressed {
     pub name: String,
     /// The names in its address below `/dav/`.
     pub names: Vec<String>,
-}
-
-/// A home drive whose folder is signed and waits for its row in the catalogue.
-#[derive(Debug, Clone)]
-pub struct PreparedHome {
-    uuid: Uuid,
-    root: String,
 }
 
 impl Drives {
@@ -221,6 +217,9 @@ impl Drives {
                 visible
             }
         };
+        if visible.drive.root.is_none() {
+            return Err(reported_alone());
+        }
         let mounted = self.online(visible.drive.id)?;
         Ok((visible, mounted))
     }
@@ -246,7 +245,8 @@ impl Drives {
     pub async fn addressed(&self, user: i64) -> Result<Vec<Addressed>> {
         let mut seen = vec![fold_key(BY_ID)];
         let mut addressed = Vec::new();
-        for drive in self.shown(user).await?.into_iter().map(|shown| shown.visible.drive) {
+        let rooted = |shown: Shown| Some(shown.visible.drive).filter(|drive| drive.root.is_some());
+        for drive in self.shown(user).await?.into_iter().filter_map(rooted) {
             let key = fold_key(&drive.name);
             let names = if seen.contains(&key) {
                 vec![BY_ID.to_owned(), drive.uuid.to_string()]
@@ -321,42 +321,6 @@ impl Drives {
         }
     }
 
-    /// Makes and signs the folder of a new account's home drive; the next step is [`insert_home`].
-    ///
-    /// # Errors
-    /// When the folder cannot be made.
-    pub async fn prepare_home(&self, user: Uuid) -> Result<PreparedHome> {
-        let root = self.folder.join(user.to_string()).join("home");
-        let created = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.shared.clock.now()) * 1000)
-            .map_err(Error::internal)?;
-        let signature = Signature::new(Uuid::new_v4(), "home", created);
-        let uuid = signature.drive_id;
-        let text = root
-            .to_str()
-            .ok_or_else(|| Error::internal("the data directory's name is not UTF-8"))?
-            .to_owned();
-        let made = {
-            let root = root.clone();
-            tokio::task::spawn_blocking(move || make_root(&root, &signature))
-                .await
-                .map_err(Error::internal)?
-        };
-        made?;
-        Ok(PreparedHome { uuid, root: text })
-    }
-
-    /// Removes the folder of a home drive whose account was refused after all. It holds nothing of anybody's yet.
-    pub async fn discard_home(&self, home: PreparedHome) {
-        let root = PathBuf::from(home.root);
-        let removed = tokio::task::spawn_blocking(move || match root.parent() {
-            Some(users) => std::fs::remove_dir_all(users),
-            None => Ok(()),
-        });
-        if let Ok(Err(error)) = removed.await {
-            tracing::warn!(%error, "the folder of a home drive that is not needed could not be removed");
-        }
-    }
-
     /// Opens a drive that was just added to the catalogue.
     ///
     /// # Errors
@@ -369,68 +333,15 @@ impl Drives {
     }
 }
 
-fn make_root(root: &Path, signature: &Signature) -> Result<()> {
-    std::fs::create_dir_all(root).map_err(Error::internal)?;
-    FolderDrive::create(root, signature).map(drop).map_err(|refusal| Error::conflict(refusal.to_string()))
+/// Of a drive without a folder here.
+fn reported_alone() -> Error {
+    let why = "this server has no folder of this drive: its files are where its devices have it";
+    Error::unavailable(why, RETRY_AFTER).code("drive-offline")
 }
 
 fn offline(why: Option<&str>) -> Error {
     let why = why.unwrap_or("it is not open yet");
     Error::unavailable(format!("the drive is offline: {why}"), RETRY_AFTER).code("drive-offline")
-}
-
-/// Adds a home drive to the catalogue, in the transaction that adds its account. Returns its internal key, to be given
-/// to [`Drives::opened`] after the commit.
-///
-/// # Errors
-/// The catalogue's.
-pub async fn insert_home(tx: &mut Tx, user: i64, home: &PreparedHome, now: i64) -> Result<i64> {
-    let identifier = format!("holdfast-{}", home.uuid);
-    let new = NewDrive {
-        uuid: home.uuid,
-        owner_id: user,
-        name: "home",
-        name_key: &fold_key("home"),
-        kind: "nas",
-        unique_identifier: &identifier,
-        root: Some(&home.root),
-        now,
-    };
-    let (id, _) = rows::insert(tx, &new).await?;
-    let event = NewEvent {
-        at: now,
-        actor_id: Some(user),
-        drive_id: Some(id),
-        kind: "drive-created",
-        ..NewEvent::default()
-    };
-    events::add(tx, event).await?;
-    Ok(id)
-}
-
-/// The drive that a name or UUID means to a user; `None` means their home drive. Own drives come before shared ones.
-///
-/// # Errors
-/// Not found when there is none they may see; conflict with candidates when a name means several shared ones.
-pub async fn named(tx: &mut Tx, user: i64, name: Option<&str>) -> Result<Visible> {
-    let name = name.unwrap_or("home");
-    let wanted = Uuid::try_parse(name).ok();
-    let key = fold_key(name);
-    let mut found: Vec<Visible> = rows::visible(tx, user)
-        .await?
-        .into_iter()
-        .filter(|v| wanted == Some(v.drive.uuid) || fold_key(&v.drive.name) == key)
-        .collect();
-    let own = found.iter().position(|v| v.drive.owner_id == user || wanted == Some(v.drive.uuid));
-    match (own, found.len()) {
-        (Some(at), _) => Ok(found.swap_remove(at)),
-        (None, 0) => Err(Error::not_found("there is no such drive")),
-        (None, 1) => Ok(found.swap_remove(0)),
-        (None, _) => {
-            let ids: Vec<String> = found.iter().map(|v| v.drive.uuid.to_string()).collect();
-            Err(Error::new(Kind::Conflict, "several drives have this name").with("candidates", ids))
-        }
-    }
 }
 
 /// This catalogue's epoch: made with it, and made anew when it is restored from a backup.
