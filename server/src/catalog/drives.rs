@@ -31,6 +31,8 @@ pub struct Drive {
     pub root_node_id: Option<i64>,
     /// Why new writes are refused, in public words.
     pub degraded: Option<String>,
+    /// Since when its owner wants it out of reach, in microseconds since 1970.
+    pub offline_since: Option<i64>,
     /// Sequence of its last committed change.
     pub head_seq: i64,
     /// Every op up to this is on disk and durable there.
@@ -52,6 +54,7 @@ row!(Drive {
     root,
     root_node_id,
     degraded,
+    offline_since,
     head_seq,
     placed_seq,
     prune_floor,
@@ -61,7 +64,7 @@ row!(Drive {
 macro_rules! columns {
     () => {
         "d.id, d.uuid, d.owner_id, d.name, d.kind, d.unique_identifier, d.provider, d.root, d.root_node_id, d.degraded, \
-         d.head_seq, d.placed_seq, d.prune_floor, d.created_at"
+         d.offline_since, d.head_seq, d.placed_seq, d.prune_floor, d.created_at"
     };
 }
 
@@ -152,7 +155,7 @@ pub async fn by_id(tx: &mut Tx, id: i64) -> Result<Option<Drive>> {
 const LOCK: &str = concat!(
     "UPDATE drives AS d SET head_seq = head_seq WHERE d.id = $1 RETURNING ",
     "id, uuid, owner_id, name, kind, \
-     unique_identifier, provider, root, root_node_id, degraded, head_seq, placed_seq, prune_floor, created_at"
+     unique_identifier, provider, root, root_node_id, degraded, offline_since, head_seq, placed_seq, prune_floor, created_at"
 );
 
 /// A drive by its internal key, its row locked until the transaction ends: changes of a drive are serialised by it.

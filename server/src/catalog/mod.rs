@@ -6,6 +6,7 @@ pub mod changes;
 pub mod conflicts;
 pub mod db;
 pub mod devices;
+pub mod drive_writes;
 pub mod drives;
 pub mod events;
 pub mod feed;

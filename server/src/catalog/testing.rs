@@ -117,6 +117,7 @@ pub(super) const FILES: &[(&str, Statements)] = &[
     ("changes", super::changes::STATEMENTS),
     ("conflicts", super::conflicts::STATEMENTS),
     ("devices", super::devices::STATEMENTS),
+    ("drive_writes", super::drive_writes::STATEMENTS),
     ("drives", super::drives::STATEMENTS),
     ("events", super::events::STATEMENTS),
     ("feed", super::feed::STATEMENTS),

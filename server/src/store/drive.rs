@@ -218,6 +218,18 @@ impl FolderDrive {
         })
     }
 
+    /// Takes away what [`FolderDrive::create`] made, of a drive that has held nothing yet.
+    ///
+    /// # Errors
+    /// What the file system says; nothing where the folder is not that drive.
+    pub fn unmake(root: &Path, drive: Uuid) -> io::Result<()> {
+        let fd = open_root(root).map_err(io::Error::other)?;
+        match Signature::read(&fd) {
+            Ok(there) if there.drive_id == drive => std::fs::remove_dir_all(root.join(RESERVED)),
+            _ => Ok(()),
+        }
+    }
+
     /// What its file system can do.
     pub fn caps(&self) -> &Caps {
         &self.caps

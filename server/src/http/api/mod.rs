@@ -18,6 +18,7 @@ pub mod folders;
 pub mod health;
 pub mod locks;
 pub mod me;
+pub mod members;
 pub mod mounts;
 pub mod moves;
 pub mod server;
@@ -49,6 +50,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(devices::routes())
         .merge(events::routes())
         .merge(drives::routes())
+        .merge(members::routes())
         .merge(mounts::routes())
         .merge(connect::routes())
         .merge(files::routes())

@@ -1,8 +1,10 @@
 //! Drives: which there are, which of them are open, and how a new one begins.
 
 mod home;
-mod manage;
+pub mod manage;
+pub mod members;
 mod named;
+pub mod roots;
 
 pub use home::{PreparedHome, insert_home};
 pub use manage::{Reported, add_reported};
@@ -138,7 +140,10 @@ impl Drives {
         if self.mounted(id).is_some() || *self.stop.borrow() {
             return;
         }
-        let opened = recovery::open(&self.shared, &drive).await;
+        let opened = match drive.offline_since {
+            Some(_) => Err(Error::unavailable(manage::TAKEN_OFFLINE, RETRY_AFTER)),
+            None => recovery::open(&self.shared, &drive).await,
+        };
         let slot = match opened {
             Ok((mounted, unfinished)) => {
                 tracing::info!(drive = %drive.uuid, name = %drive.name, "drive is online");
@@ -291,13 +296,24 @@ impl Drives {
             Health::Offline(why) | Health::Wrong(why) => why,
         };
         tracing::warn!(drive = %mounted.uuid, %why, "drive went offline");
-        if let Ok(mut open) = self.open.write()
-            && let Some(Slot::Online { tasks, .. }) =
-                open.insert(mounted.id, Slot::Offline { why: why.clone() })
-        {
-            tasks.iter().for_each(tokio::task::JoinHandle::abort);
-        }
+        self.take_out(mounted.id, Some(&why));
         Err(offline(Some(&why)))
+    }
+
+    /// Takes a drive out of those that are open; without a reason there is no such drive any more.
+    fn take_out(&self, id: i64, why: Option<&str>) -> Option<Arc<Mounted>> {
+        let mut open = self.open.write().ok()?;
+        let before = match why {
+            Some(why) => open.insert(id, Slot::Offline { why: why.to_owned() }),
+            None => open.remove(&id),
+        };
+        match before? {
+            Slot::Online { mounted, tasks } => {
+                tasks.iter().for_each(tokio::task::JoinHandle::abort);
+                Some(mounted)
+            }
+            Slot::Offline { .. } => None,
+        }
     }
 
     /// Tells a drive's placer that there is something to do.

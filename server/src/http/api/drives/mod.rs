@@ -1,7 +1,14 @@
 //! The drives that the caller may see.
 
+mod change;
+mod clone;
+mod create;
+mod forget;
 mod get;
 mod list;
+mod offline;
+mod online;
+mod relocate;
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -18,7 +25,13 @@ use crate::service::drives::Shown;
 
 /// This noun's routes.
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list::list)).routes(routes!(get::get))
+    OpenApiRouter::new()
+        .routes(routes!(list::list, create::create))
+        .routes(routes!(get::get, change::change, forget::forget))
+        .routes(routes!(offline::offline))
+        .routes(routes!(online::online))
+        .routes(routes!(relocate::relocate))
+        .routes(routes!(clone::clone))
 }
 
 /// What else is asked for.

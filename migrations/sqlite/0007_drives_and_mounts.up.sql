@@ -18,3 +18,6 @@ CREATE TABLE mount_history (
     reason       TEXT NOT NULL CHECK (reason IN ('reported', 'moved', 'not-reported', 'displaced', 'revoked'))
 ) STRICT;
 CREATE INDEX idx_mount_history_drive_client ON mount_history (drive_id, client_id, id);
+
+-- Since when its owner wants the drive out of reach, whether or not its disk is there.
+ALTER TABLE drives ADD COLUMN offline_since INTEGER;
