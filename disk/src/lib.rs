@@ -1,5 +1,5 @@
 //! What Holdfast's programs do with a disk: name files by identity, reach them without leaving a root, walk, hash and
-//! sign a drive's root, and copy what a file carries besides its bytes. Knows no catalogue.
+//! sign a drive's root, copy what a file carries besides its bytes, and tell what volumes there are. Knows no catalogue.
 
 pub mod attrs;
 pub mod beneath;
@@ -10,6 +10,7 @@ pub mod signature;
 pub mod stat;
 pub mod sums;
 pub mod sync;
+pub mod volumes;
 pub mod walk;
 
 pub use chunks::{Recorder, chunks_of};
