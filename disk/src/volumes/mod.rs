@@ -6,12 +6,16 @@ pub mod diff;
 mod fake;
 pub mod fingerprint;
 mod kinds;
+#[cfg(test)]
+mod loop_tests;
 pub mod mountinfo;
+pub mod speed;
 mod sys;
 mod system;
 mod tool;
 mod usage;
 mod volume;
+pub mod watch;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -19,7 +23,9 @@ use serde_json::Value;
 pub use diff::{Difference, diff, settle};
 pub use fake::Fake;
 pub use kinds::Kind;
+pub use speed::{Speed, SpeedError};
 pub use system::System;
+pub use watch::{MountWatch, Woke};
 
 /// Where a volume, or a folder of it, is mounted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
