@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Map, Value};
 
-/// What `lsblk` is asked for: columns that every version of the last ten years has, since one that it does not know
-/// makes it say nothing at all.
+/// What `lsblk` is asked for: columns that every version since 2018 has, for one that it does not know makes it say
+/// nothing at all. The number of a partition is a newer one and comes from the kernel.
 pub const COLUMNS: &str =
     "NAME,KNAME,PATH,MAJ:MIN,TYPE,SIZE,RO,TRAN,FSTYPE,UUID,LABEL,PARTUUID,PARTLABEL,SERIAL,WWN,MODEL";
 /// Deeper trees than this are not real.

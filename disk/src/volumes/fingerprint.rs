@@ -156,7 +156,7 @@ fn compose(prefix: &str, parts: &[&str]) -> String {
 fn share_text(file_system: &str, share: &str) -> String {
     let url = share_url(file_system, share);
     let is_plain = |c: char| {
-        c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | ':' | '/' | '[' | ']' | '@' | '$')
+        c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | ':' | '/' | '[' | ']' | '@' | '$' | '~')
     };
     if url.len() + 4 <= MAX_BYTES && url.chars().all(is_plain) {
         format!("net:{url}")
@@ -174,10 +174,15 @@ pub fn share_url(file_system: &str, share: &str) -> String {
         None if share.starts_with("//") || share.starts_with("\\\\") => {
             (family.to_lowercase(), share.replace('\\', "/"))
         }
-        // server:/export; an IPv6 address stands in brackets.
+        // server:/export; an IPv6 address stands in brackets. Over ssh a path without a slash begins at home.
         None => {
-            let end = share.find(']').map_or(0, |at| at + 1);
+            let is_bracketed =
+                share.find('[').is_some_and(|at| share.find(':').is_some_and(|colon| at < colon));
+            let end = share.find(']').filter(|_| is_bracketed).map_or(0, |at| at + 1);
             let rest = match share[end..].split_once(':') {
+                Some((server, path)) if family == "sshfs" && !path.starts_with('/') => {
+                    format!("{}{server}/~/{path}", &share[..end])
+                }
                 Some((server, path)) => format!("{}{server}/{path}", &share[..end]),
                 None => share.to_owned(),
             };

@@ -48,7 +48,9 @@ fn shares_are_the_same_however_they_are_written() {
         ("cifs", "//NAS/Home", "smb://nas/home"),
         ("smb3", "\\\\nas\\home\\Sub", "smb://nas/home/Sub"),
         ("fuse", "https://me:secret@NAS/dav/home/", "https://me@nas/dav/home"),
-        ("fuse.sshfs", "me@nas:music", "sshfs://me@nas/music"),
+        ("fuse.sshfs", "me@nas:music", "sshfs://me@nas/~/music"),
+        ("fuse.sshfs", "me@[::1]:/music", "sshfs://me@[::1]/music"),
+        ("nfs", "NAS:/odd]name", "nfs://nas/odd]name"),
     ] {
         assert_eq!(share_url(file_system, share), url);
         let identity = Identity { file_system: text(file_system), share: text(share), ..Identity::default() };

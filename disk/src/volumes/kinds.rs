@@ -111,6 +111,11 @@ pub fn is_no_place(file_system: &str) -> bool {
     NO_PLACE.iter().any(|name| name.eq_ignore_ascii_case(file_system))
 }
 
+/// Whether a mount is one of the files that a container's engine puts into every container from its own disk.
+pub fn is_of_container(mount_point: &[u8]) -> bool {
+    matches!(mount_point, b"/etc/hosts" | b"/etc/hostname" | b"/etc/resolv.conf" | b"/run/.containerenv")
+}
+
 /// Whether several devices with one UUID are one file system and not clones.
 pub fn spans_devices(file_system: &str) -> bool {
     matches!(file_system, "btrfs" | "bcachefs")

@@ -108,6 +108,7 @@ fn read_table(file: &Path) -> std::io::Result<Vec<u8>> {
 }
 
 fn devices(told: &mut Told) -> Vec<Device> {
+    let by_kernel = sys::block_devices(Path::new("/sys"));
     let by_lsblk = match tool::run("lsblk", &["--json", "--bytes", "-o", devices::COLUMNS], TOOL_LIMIT) {
         // 64 says that some of the devices were not found, the rest is told.
         Ok(said) if matches!(said.code, Some(0 | 64)) => {
@@ -115,6 +116,11 @@ fn devices(told: &mut Told) -> Vec<Device> {
                 told.fail(why);
                 Vec::new()
             })
+        }
+        // In a container without /sys it fails for ever: what it does not tell there never was to be seen.
+        Ok(said) if by_kernel.as_ref().map_or(true, Vec::is_empty) => {
+            told.problems.push(format!("lsblk failed: {}", said.complaint));
+            Vec::new()
         }
         Ok(said) => {
             told.fail(format!("lsblk failed: {}", said.complaint));
@@ -125,7 +131,7 @@ fn devices(told: &mut Told) -> Vec<Device> {
             Vec::new()
         }
     };
-    let by_kernel = sys::block_devices(Path::new("/sys")).unwrap_or_else(|e| {
+    let by_kernel = by_kernel.unwrap_or_else(|e| {
         told.problems.push(format!("/sys/class/block cannot be read: {e}"));
         Vec::new()
     });
@@ -148,13 +154,16 @@ fn links(lines: &[mountinfo::Line]) -> HashMap<String, String> {
     links
 }
 
-/// Asks `blkid` about devices that nobody knew more of: mounted ones without a UUID, and ones that may hold a file system.
-/// True when it was asked. It reads the devices themselves, which may wake a disk: that is why it comes last.
+/// Asks `blkid` about devices that nobody knew more of: mounted ones without a UUID, and, where udev is silent, ones that
+/// may hold a file system. True when it was asked. It reads the devices themselves, which may wake a disk: that is why it
+/// comes last, and why an empty disk is not asked about each time where udev would have told of more.
 fn ask_blkid(devices: &mut [Device], drafts: &[Draft], told: &mut Told) -> bool {
     let lacking = drafts.iter().filter(|draft| draft.lacks_uuid(devices)).filter_map(Draft::device);
+    let udev_is_silent = devices.iter().all(|device| device.file_system.is_none() && device.uuid.is_none());
     let unknown = devices.iter().enumerate().filter(|(_, device)| {
-        let is_blank = device.file_system.is_none() && device.uuid.is_none();
-        is_blank && !device.is_taken && device.size.is_some_and(|size| size > 0)
+        // udev's links tell a UUID and not the type.
+        let is_unknown = device.file_system.is_none() && (udev_is_silent || device.uuid.is_some());
+        is_unknown && !device.is_taken && device.size.is_some_and(|size| size > 0)
     });
     let mut asked: Vec<usize> = lacking.chain(unknown.map(|(at, _)| at)).collect();
     asked.sort_unstable();

@@ -6,8 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::fs::StatVfsMountFlags;
-
 /// Questions that got no answer yet, from this and earlier probes; no more are asked beyond.
 const MAX_WAITING: usize = 32;
 
@@ -18,19 +16,19 @@ pub struct Usage {
     pub total: u64,
     /// Bytes that somebody without privileges may still write.
     pub available: u64,
-    /// It refuses to be written.
-    pub read_only: bool,
 }
 
 /// Asks, and remembers whom it still waits for: a mount whose server is gone is not asked again before it answered.
 #[derive(Debug, Clone, Default)]
 pub struct Asker {
+    /// Held by whoever asks: who waits beyond that really gets no answer.
+    turn: Arc<Mutex<()>>,
     waiting: Arc<Mutex<HashSet<String>>>,
 }
 
 impl Asker {
     /// Asks about all mount points at once. The answers come in the same order after at most `limit`; why there is none is
-    /// said in a few words.
+    /// said in a few words. One caller at a time is served, the next waits for its turn.
     pub fn ask(&self, mount_points: &[&str], limit: Duration) -> Vec<Result<Usage, String>> {
         self.ask_with(mount_points, limit, usage_of)
     }
@@ -39,6 +37,7 @@ impl Asker {
     where
         F: Fn(&str) -> Result<Usage, String> + Clone + Send + 'static,
     {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let until = Instant::now() + limit;
         let asked = |point: &&str| self.ask_one((*point).to_owned(), ask.clone());
         let answers: Vec<_> = mount_points.iter().map(asked).collect();
@@ -85,7 +84,6 @@ fn usage_of(point: &str) -> Result<Usage, String> {
     Ok(Usage {
         total: stat.f_blocks.saturating_mul(stat.f_frsize),
         available: stat.f_bavail.saturating_mul(stat.f_frsize),
-        read_only: stat.f_flag.contains(StatVfsMountFlags::RDONLY),
     })
 }
 
@@ -96,7 +94,7 @@ mod tests {
     use super::*;
 
     const LONG: Duration = Duration::from_secs(60);
-    const A_USAGE: Usage = Usage { total: 2, available: 1, read_only: false };
+    const A_USAGE: Usage = Usage { total: 2, available: 1 };
 
     #[test]
     fn a_real_file_system_answers_and_a_missing_folder_says_why_not() {
@@ -128,6 +126,22 @@ mod tests {
             thread::yield_now();
         }
         assert_eq!(asker.ask_with(&["/dead"], LONG, ask)[0], Ok(A_USAGE));
+    }
+
+    #[test]
+    fn two_who_ask_at_the_same_time_are_both_answered() {
+        let asker = Asker::default();
+        let ask = |_: &str| {
+            thread::sleep(Duration::from_millis(20));
+            Ok(A_USAGE)
+        };
+        thread::scope(|scope| {
+            let asking: Vec<_> =
+                (0..4).map(|_| scope.spawn(|| asker.ask_with(&["/alive"], LONG, ask))).collect();
+            for answers in asking {
+                assert_eq!(answers.join().unwrap(), [Ok(A_USAGE)]);
+            }
+        });
     }
 
     #[test]

@@ -109,7 +109,7 @@ pub fn drafts(known: &Known) -> (Vec<Draft>, Vec<String>) {
             read_only: false,
         });
         draft.read_only |= line.super_options.iter().any(|option| option == "ro");
-        if is_reachable && !line.root.ends_with(DELETED) {
+        if is_reachable && !line.root.ends_with(DELETED) && !kinds::is_of_container(&line.mount_point) {
             match mount_of(line) {
                 Some(mount) => draft.mounts.push(mount),
                 None => problems.push(format!(

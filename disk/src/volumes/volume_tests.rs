@@ -33,6 +33,7 @@ const TABLE: &str = "\
 10 1 7:1 / /snap/x ro - squashfs /dev/loop1 ro
 11 1 0:11 / /ctr rw - overlay overlay rw
 12 1 8:1 /old//deleted /old rw - ext4 /dev/root rw
+13 1 8:1 /engine/hosts /etc/hosts rw - ext4 /dev/root rw
 ";
 
 fn known(table: &str) -> Known {
@@ -43,7 +44,7 @@ fn known(table: &str) -> Known {
 
 fn snapshot(known: &Known) -> Snapshot {
     let (drafts, problems) = drafts(known);
-    let usage = vec![Some(Usage { total: 100, available: 40, read_only: false }); drafts.len()];
+    let usage = vec![Some(Usage { total: 100, available: 40 }); drafts.len()];
     assemble(known, drafts, &usage, problems)
 }
 
@@ -70,7 +71,7 @@ fn a_machine_has_the_volumes_that_may_hold_files_and_no_others() {
 }
 
 #[test]
-fn bind_mounts_and_subvolumes_belong_to_their_volume_and_deleted_folders_do_not() {
+fn bind_mounts_and_subvolumes_belong_to_their_volume_and_what_is_deleted_or_an_engines_does_not() {
     let seen = snapshot(&known(TABLE));
     let root = find(&seen, "fs:ext:u-root");
     assert_eq!(points(root), ["/", "/data"]);
