@@ -25,6 +25,7 @@ use crate::service::pulse::Pulse;
 use crate::service::remembered::{A_MOMENT, Remembered};
 use crate::service::setup::SetupCode;
 use crate::service::uploads::{self, Uploads};
+use crate::service::volumes::{self, Machine};
 use crate::tls::{Fault, Tls};
 use crate::verdicts::Verdicts;
 
@@ -45,6 +46,8 @@ pub struct Inner {
     pub clock: Clock,
     /// The drives that are open.
     pub drives: Arc<Drives>,
+    /// What tells of this machine's disks, and what it told.
+    pub machine: Machine,
     /// The server's secrets.
     pub keys: Keys,
     /// Hashes account passwords.
@@ -120,8 +123,10 @@ impl App {
         let rate = |tokens| Rate { tokens, window };
         let attempts =
             Attempts::new(rate(config.limits.login_attempts_per_address), rate(config.limits.login_attempts));
+        let machine = Machine::new(&config.volumes.source);
         Ok(Self(Arc::new(Inner {
             config,
+            machine,
             db,
             clock,
             drives,
@@ -173,6 +178,7 @@ impl App {
         self.drives.start().await?;
         self.acts.spawn(uploads::clean(self.clone()));
         self.acts.spawn(once::clean(self.clone()));
+        self.acts.spawn(volumes::watch(self.clone()));
         Ok(())
     }
 

@@ -159,6 +159,20 @@ pub const SETTINGS: &[Setting] = &[
         "seconds after its last use until a login ends (60 days)",
     ),
     open(
+        "volumes.refresh_interval",
+        "HOLDFAST_VOLUMES_REFRESH_INTERVAL",
+        "volumes-refresh-interval",
+        Some("30"),
+        "seconds after which the machine's disks are looked at again, though nothing was heard of them",
+    ),
+    open(
+        "volumes.source",
+        "HOLDFAST_VOLUMES_SOURCE",
+        "volumes-source",
+        Some("system"),
+        "system: this machine's disks; none: no disks; else a JSON file that tells them",
+    ),
+    open(
         "limits.json_body",
         "HOLDFAST_LIMITS_JSON_BODY",
         "limits-json-body",
@@ -250,8 +264,30 @@ pub struct Config {
     pub access_lifetime: Duration,
     /// How long a login lasts after its last use.
     pub refresh_lifetime: Duration,
+    /// The machine's disks.
+    pub volumes: VolumeSettings,
     /// What is refused beyond.
     pub limits: Limits,
+}
+
+/// The machine's disks.
+#[derive(Debug, Clone)]
+pub struct VolumeSettings {
+    /// After this they are looked at again, though nothing was heard of them.
+    pub refresh_interval: Duration,
+    /// Who tells of them.
+    pub source: VolumeSource,
+}
+
+/// Who tells of the machine's disks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VolumeSource {
+    /// The system.
+    System,
+    /// Nobody: there are none.
+    Nobody,
+    /// A JSON file.
+    File(PathBuf),
 }
 
 /// TLS.

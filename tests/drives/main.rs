@@ -5,6 +5,7 @@ mod bad_input;
 mod managing;
 mod mounts;
 mod paths;
+mod volumes;
 
 use reqwest::Method;
 use serde_json::{Value, json};

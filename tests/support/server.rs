@@ -75,6 +75,8 @@ impl Builder {
             ("HOLDFAST_LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
             ("HOLDFAST_DATA_DIR".to_owned(), folder.path().join("data").to_string_lossy().into_owned()),
             ("HOLDFAST_LOG".to_owned(), "debug,sqlx=info,hyper=info".to_owned()),
+            // Looking at the machine's disks takes time, and few tests are about them.
+            ("HOLDFAST_VOLUMES_SOURCE".to_owned(), "none".to_owned()),
         ]);
         if let Some(database) = &database {
             environment.insert("HOLDFAST_DATABASE_URL".to_owned(), database.url.clone());

@@ -36,4 +36,5 @@ pub mod tree;
 pub mod uploads;
 pub mod users;
 pub mod versions;
+pub mod volumes;
 mod writer;

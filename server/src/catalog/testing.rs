@@ -142,4 +142,5 @@ pub(super) const FILES: &[(&str, Statements)] = &[
     ("uploads", super::uploads::STATEMENTS),
     ("users", super::users::STATEMENTS),
     ("versions", super::versions::STATEMENTS),
+    ("volumes", super::volumes::STATEMENTS),
 ];

@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::{Admin, Config, ConfigError, Limits, LogFormat, Resolved, Secret, TlsSettings};
+use super::{
+    Admin, Config, ConfigError, Limits, LogFormat, Resolved, Secret, TlsSettings, VolumeSettings,
+    VolumeSource,
+};
 use crate::domain::hosts::Host;
 
 impl Config {
@@ -65,6 +68,15 @@ impl Config {
             shutdown_grace: seconds("shutdown_grace")?,
             access_lifetime: seconds("tokens.access_lifetime")?,
             refresh_lifetime: seconds("tokens.refresh_lifetime")?,
+            volumes: VolumeSettings {
+                refresh_interval: positive("volumes.refresh_interval")
+                    .map(|seconds| Duration::from_secs(seconds.into()))?,
+                source: match text(resolved, "volumes.source")?.as_str() {
+                    "system" => VolumeSource::System,
+                    "none" => VolumeSource::Nobody,
+                    file => VolumeSource::File(PathBuf::from(file)),
+                },
+            },
             limits: Limits {
                 json_body: value(resolved, "limits.json_body", SIZE, size)?,
                 manifest_body: value(resolved, "limits.manifest_body", SIZE, size)?,

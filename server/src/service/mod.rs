@@ -42,3 +42,4 @@ pub mod trash;
 pub mod upload;
 pub mod uploads;
 pub mod users;
+pub mod volumes;

@@ -29,6 +29,7 @@ pub mod tree;
 pub mod uploads;
 pub mod users;
 pub mod versions;
+pub mod volumes;
 
 use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
@@ -66,6 +67,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(sync::routes())
         .merge(conflicts::routes())
         .merge(versions::routes())
+        .merge(volumes::routes())
         .merge(uploads::routes())
 }
 

@@ -1,5 +1,6 @@
 //! Drives: which there are, which of them are open, and how a new one begins.
 
+mod elsewhere;
 mod home;
 pub mod manage;
 pub mod members;

@@ -1,0 +1,2 @@
+DROP TABLE volume_tracking;
+DROP TABLE volumes;
