@@ -26,6 +26,7 @@ use super::remembered::{A_MOMENT, Remembered};
 use super::{judge, recovery, scan};
 use crate::catalog::changes;
 use crate::catalog::drives::{self as rows, Drive, Visible};
+use crate::catalog::events::{self, NewEvent};
 use crate::catalog::settings;
 use crate::domain::drives::BY_ID;
 use crate::error::{Error, Result};
@@ -148,6 +149,9 @@ impl Drives {
         let slot = match opened {
             Ok((mounted, unfinished)) => {
                 tracing::info!(drive = %drive.uuid, name = %drive.name, "drive is online");
+                if self.why_offline(id).is_some() {
+                    self.tell(id, "drive-online", &[]);
+                }
                 let (scanned, mut stop) = (Arc::clone(&mounted), self.stop.subscribe());
                 let recovered_and_scanned = async move {
                     if let Some(redo) = unfinished {
@@ -297,8 +301,23 @@ impl Drives {
             Health::Offline(why) | Health::Wrong(why) => why,
         };
         tracing::warn!(drive = %mounted.uuid, %why, "drive went offline");
-        self.take_out(mounted.id, Some(&why));
+        if self.take_out(mounted.id, Some(&why)).is_some() {
+            self.tell(mounted.id, "drive-offline", &[("reason", why.clone())]);
+        }
         Err(offline(Some(&why)))
+    }
+
+    /// Logs what happened to a drive by itself; whoever noticed it does not wait for that.
+    fn tell(&self, id: i64, kind: &'static str, detail: &[(&str, String)]) {
+        let detail = detail.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into())).collect();
+        let (db, at) = (self.shared.db.clone(), self.shared.clock.now());
+        let event = NewEvent { at, drive_id: Some(id), kind, detail, ..NewEvent::default() };
+        self.tasks.spawn(async move {
+            let told = db.write(move |tx| Box::pin(async move { events::add(tx, event).await })).await;
+            if let Err(error) = told {
+                tracing::warn!(%error, kind, "what happened to a drive could not be logged");
+            }
+        });
     }
 
     /// Takes a drive out of those that are open; without a reason there is no such drive any more.
