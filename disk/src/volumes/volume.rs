@@ -276,7 +276,9 @@ fn volume(
         label,
         model: tidied(&identity.model),
         file_system: tidied(&identity.file_system),
-        total_bytes: usage.map(|usage| usage.total).or_else(|| device.and_then(|device| device.size)),
+        total_bytes: usage
+            .map(|usage| usage.total)
+            .or_else(|| draft.device.and_then(|at| size_of(known, at))),
         available_bytes: usage.map(|usage| usage.available),
         read_only: draft.read_only || device.is_some_and(|device| device.read_only),
         raw: device.map_or_else(
@@ -285,6 +287,20 @@ fn volume(
         ),
         mounts: draft.mounts,
     }
+}
+
+/// Bytes of a device, or of all that its file system is on.
+fn size_of(known: &Known, at: usize) -> Option<u64> {
+    let device = &known.devices[at];
+    if !device.file_system.as_deref().is_some_and(kinds::spans_devices) {
+        return device.size;
+    }
+    let members =
+        (0..known.devices.len()).filter(|&other| representative(known, other) == device.kernel_name);
+    members.map(|other| known.devices[other].size).fold(None, |sum, size| match (sum, size) {
+        (Some(sum), Some(size)) => Some(u64::saturating_add(sum, size)),
+        (sum, size) => sum.or(size),
+    })
 }
 
 fn kind_of(known: &Known, at: usize, depth: usize) -> Kind {
