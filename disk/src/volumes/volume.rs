@@ -193,9 +193,10 @@ pub fn assemble(
     usage: &[Option<Usage>],
     problems: Vec<String>,
 ) -> Snapshot {
-    let identities: Vec<Identity> = drafts.iter().map(|draft| identity(known, draft)).collect();
+    let usage: Vec<Option<Usage>> = (0..drafts.len()).map(|at| usage.get(at).copied().flatten()).collect();
+    let identities: Vec<Identity> =
+        drafts.iter().zip(&usage).map(|(draft, usage)| identity(known, draft, *usage)).collect();
     let (prints, clones) = fingerprint::of_all(&identities);
-    let usage = usage.iter().copied().chain(std::iter::repeat(None));
     let parts = drafts.into_iter().zip(identities).zip(prints).zip(usage);
     let mut volumes: Vec<Volume> = parts
         .map(|(((draft, identity), print), usage)| volume(known, draft, identity, print, usage))
@@ -211,7 +212,7 @@ fn tidy_problem(problem: &str) -> Option<String> {
     (!text.trim().is_empty()).then_some(text)
 }
 
-fn identity(known: &Known, draft: &Draft) -> Identity {
+fn identity(known: &Known, draft: &Draft, usage: Option<Usage>) -> Identity {
     let device = draft.device.map(|at| &known.devices[at]);
     let of = |field: fn(&Device) -> &Option<String>| device.and_then(|device| field(device).clone());
     let file_system = of(|device| &device.file_system).or_else(|| draft.mounted_as.clone());
@@ -227,8 +228,13 @@ fn identity(known: &Known, draft: &Draft) -> Identity {
         part_number: device.and_then(|device| device.part_number),
         share: draft.source.clone().filter(|_| draft.class == Class::Network),
         // What a pool or a folder of the host is called is all there is to know it by.
-        label: of(|device| &device.label).or_else(|| draft.source.clone().filter(|_| device.is_none())),
-        size: device.and_then(|device| device.size),
+        label: of(|device| &device.label)
+            .or_else(|| draft.source.clone().filter(|_| draft.class == Class::Other)),
+        size: match device {
+            Some(device) => device.size,
+            // Nothing is known of the disk itself; what it is called today says nothing about which it is.
+            None => usage.filter(|_| draft.class == Class::Block).map(|usage| usage.total),
+        },
         place: place.or_else(|| draft.mount_point().map(str::to_owned)),
     }
 }

@@ -173,8 +173,20 @@ fn a_mount_point_that_is_not_text_is_told_and_hides_nothing_else() {
 fn without_any_knowledge_of_devices_what_is_mounted_is_still_seen() {
     let machine = Known { devices: Vec::new(), ..known(TABLE) };
     let seen = snapshot(&machine);
-    assert!(seen.volumes.iter().any(|volume| points(volume) == ["/secret"]), "{seen:#?}");
+    let secret = seen.volumes.iter().find(|volume| points(volume) == ["/secret"]);
+    assert!(secret.is_some_and(|volume| volume.weak), "{seen:#?}");
     assert!(seen.volumes.iter().any(|volume| volume.fingerprint == "net:nfs://nas/export"));
+}
+
+#[test]
+fn the_name_of_a_device_of_which_nothing_else_is_known_does_not_identify_it() {
+    let print = |table: &str| {
+        let seen = snapshot(&Known { devices: Vec::new(), ..known(table) });
+        seen.volumes.iter().map(|volume| volume.fingerprint.clone()).collect::<Vec<_>>()
+    };
+    let table = "1 0 8:17 / /mnt rw - xfs /dev/sdb1 rw\n";
+    assert_eq!(print(table), ["weak:xfs::100::whole"]);
+    assert_eq!(print(table), print(&table.replace("8:17", "8:33").replace("sdb1", "sdc1")));
 }
 
 #[test]
