@@ -81,19 +81,21 @@ pub fn drafts(known: &Known) -> (Vec<Draft>, Vec<String>) {
         let source = String::from_utf8_lossy(&line.source).into_owned();
         let at = device_of(known, line, &source);
         let class = match kinds::class(&line.file_system, &source, known.tmpfs) {
-            // "/dev/root" and the like are what a mount was called, its numbers say that there is a disk.
-            Class::Pseudo if at.is_some() && !kinds::is_no_place(&line.file_system) => Class::Block,
+            // Somebody mounted it by a path of his own; its numbers say that there is a disk.
+            Class::Pseudo if line.device.0 != 0 && at.is_some() && !kinds::is_no_place(&line.file_system) => {
+                Class::Block
+            }
             class => class,
         };
         let key = match (class, at) {
             (Class::Pseudo, _) => continue,
             (Class::Network, _) => Key::Source(fingerprint::share_url(&line.file_system, &source)),
-            (_, Some(at)) => Key::Device(representative(known, at)),
-            (Class::Block, None) if line.device.0 != 0 => Key::Numbers(line.device.0, line.device.1),
-            // Every tmpfs is called tmpfs.
-            (Class::Other, None) if matches!(&line.file_system[..], "tmpfs" | "ramfs") => {
+            // A tmpfs may be called anything, and most are called tmpfs.
+            (Class::Other, _) if matches!(&line.file_system[..], "tmpfs" | "ramfs") => {
                 Key::Numbers(line.device.0, line.device.1)
             }
+            (_, Some(at)) => Key::Device(representative(known, at)),
+            (Class::Block, None) if line.device.0 != 0 => Key::Numbers(line.device.0, line.device.1),
             (_, None) => Key::Source(format!("{} {source}", line.file_system)),
         };
         let at = match &key {

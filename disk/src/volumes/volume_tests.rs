@@ -190,6 +190,16 @@ fn the_name_of_a_device_of_which_nothing_else_is_known_does_not_identify_it() {
 }
 
 #[test]
+fn a_disk_counts_by_its_numbers_whatever_path_it_was_mounted_by_and_a_word_makes_no_disk() {
+    let table = "1 0 8:1 / / rw - ext4 /tmp/my-link rw\n2 1 0:9 / /t rw - tmpfs /dev/sdd rw\n\
+        3 1 0:10 / /o rw - overlay /dev/mapper/secret rw\n";
+    let seen = snapshot(&known(table));
+    assert_eq!(points(find(&seen, "fs:ext:u-root")), ["/"]);
+    assert!(!find(&seen, "fs:ext:u-secret").is_mounted());
+    assert_eq!(seen.volumes.iter().filter(|volume| volume.is_mounted()).count(), 1);
+}
+
+#[test]
 fn file_systems_in_memory_are_each_shown_when_they_are_wanted() {
     let table = format!("{TABLE}40 1 0:40 / /tmp rw - tmpfs tmpfs rw\n");
     let seen = snapshot(&Known { tmpfs: true, ..known(&table) });
