@@ -53,6 +53,15 @@ fn a_partition_has_the_serial_number_of_its_disk_and_a_logical_volume_has_none()
 }
 
 #[test]
+fn what_is_encrypted_on_a_partition_is_another_thing_than_its_disk() {
+    let seen = vec![
+        Device { kernel_name: "sda".into(), serial: Some("S-1".into()), ..Device::default() },
+        Device { kernel_name: "dm-1".into(), below: vec!["sda".into()], ..Device::default() },
+    ];
+    assert_eq!(device(&join(Vec::new(), seen), "dm-1").serial, None);
+}
+
+#[test]
 fn what_only_one_source_knows_is_kept() {
     let seen = vec![Device { kernel_name: "loop0".into(), size: Some(5), ..Device::default() }];
     let devices = join(from_lsblk(LSBLK).unwrap(), seen);

@@ -4,6 +4,15 @@ use proptest::prelude::*;
 
 use super::*;
 
+#[test]
+fn disks_with_the_same_serial_number_are_told_apart_by_their_place_whichever_comes_first() {
+    let at = |place: &str| Identity { place: text(place), ..a_disk() };
+    let (forward, _) = of_all(&[at("sda1"), at("sdb1")]);
+    let (backward, _) = of_all(&[at("sdb1"), at("sda1")]);
+    assert!(forward[0] == backward[1] && forward[1] == backward[0] && forward[0] != forward[1]);
+    assert!(forward.iter().all(|print| print.weak));
+}
+
 fn text(text: &str) -> Option<String> {
     Some(text.to_owned())
 }
@@ -87,6 +96,7 @@ fn parts_do_not_run_into_each_other() {
         of(&Identity { file_system: text(file_system), uuid: text(uuid), ..Identity::default() })
     };
     assert_ne!(with("a:b", "c"), with("a", "b:c"));
+    assert_ne!(with("aü", "b"), with("a", "üb"));
     assert_ne!(with("xfs", "A B"), with("xfs", "AB"));
     assert_ne!(with("xfs", "a\u{7}"), with("xfs", "a"));
 }

@@ -12,8 +12,6 @@ use super::speed::{Options, SpeedError, measure};
 use super::{Difference, MountWatch, Probe as _, Snapshot, System, Volume, Woke, diff, settle};
 
 const NAME: &str = "a_real_disk_is_followed_from_its_coming_to_its_going";
-const UUID: &str = "6e1b4a52-3c53-4c1b-9c5e-5d1f5a3c7b11";
-const PRINT: &str = "fs:ext:6e1b4a52-3c53-4c1b-9c5e-5d1f5a3c7b11";
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// What was attached and mounted is given back, also by a test that fails.
@@ -59,25 +57,28 @@ fn tool(name: &str, arguments: &[&str]) -> Result<String, String> {
 }
 
 /// A disk of 3 GiB that takes none of them.
-fn a_disk(image: &Path) -> Result<Disk, String> {
+fn a_disk(image: &Path, uuid: &str) -> Result<Disk, String> {
     File::create(image).and_then(|file| file.set_len(3 << 30)).map_err(|e| e.to_string())?;
-    tool("mkfs.ext4", &["-q", "-F", "-m", "0", "-U", UUID, "-L", "My pictures", text(image)])?;
+    tool("mkfs.ext4", &["-q", "-F", "-m", "0", "-U", uuid, "-L", "My pictures", text(image)])?;
     let device = tool("losetup", &["-f", "--show", text(image)])?;
     Ok(Disk { device, mounted: Vec::new() })
 }
 
-fn ours(snapshot: &Snapshot) -> Option<&Volume> {
-    snapshot.volumes.iter().find(|volume| volume.fingerprint == PRINT)
+fn ours<'a>(snapshot: &'a Snapshot, print: &str) -> Option<&'a Volume> {
+    snapshot.volumes.iter().find(|volume| volume.fingerprint == print)
 }
 
 #[test]
 fn a_real_disk_is_followed_from_its_coming_to_its_going() {
     let dir = tempfile::tempdir().unwrap();
     let (first, second) = (dir.path().join("first place"), dir.path().join("second\\place"));
+    // Another one each time: what an earlier run left behind would be its clone.
+    let uuid = uuid::Uuid::new_v4().to_string();
+    let print = format!("fs:ext:{uuid}");
     let probe = System::new();
     let before = probe.probe();
     let watch = MountWatch::new();
-    let mounted = a_disk(&dir.path().join("image")).and_then(|mut disk| {
+    let mounted = a_disk(&dir.path().join("image"), &uuid).and_then(|mut disk| {
         disk.mount(&first, "rw")?;
         Ok(disk)
     });
@@ -88,12 +89,12 @@ fn a_real_disk_is_followed_from_its_coming_to_its_going() {
     assert_eq!(watch.wait(LIMIT), Woke::Changed, "a mount is told");
 
     let seen = probe.probe();
-    let volume = ours(&seen).unwrap();
-    assert_eq!(volume.uuid.as_deref(), Some(UUID));
+    let volume = ours(&seen, &print).unwrap();
+    assert_eq!(volume.uuid.as_deref(), Some(&uuid[..]));
     assert_eq!((&volume.name[..], volume.weak, volume.read_only), ("My pictures", false, false));
     assert_eq!((volume.mounts.len(), &volume.mounts[0].mount_point[..]), (1, text(&first)));
     assert!(volume.total_bytes.unwrap() > volume.available_bytes.unwrap());
-    let added = Difference::Added { fingerprint: PRINT.into(), name: "My pictures".into() };
+    let added = Difference::Added { fingerprint: print.clone(), name: "My pictures".into() };
     assert!(diff(&before, &seen).contains(&added));
 
     fs::write(first.join("file"), "x").unwrap();
@@ -102,16 +103,17 @@ fn a_real_disk_is_followed_from_its_coming_to_its_going() {
     assert_eq!((speed.written_bytes, speed.read_bytes), (8 << 20, 8 << 20));
     assert_eq!(fs::read_dir(&first).unwrap().count(), 2, "lost+found and the file, no more");
 
-    while watch.wait(Duration::ZERO) == Woke::Changed {}
+    let was_quiet = (0..100).any(|_| watch.wait(Duration::from_millis(1)) == Woke::TimedOut);
+    assert!(was_quiet, "a change is told once");
     disk.unmount(&first);
     assert_eq!(watch.wait(LIMIT), Woke::Changed, "an unmount is told");
     disk.mount(&second, "ro").unwrap();
     let moved = probe.probe();
-    let volume = ours(&moved).unwrap();
+    let volume = ours(&moved, &print).unwrap();
     assert_eq!(&volume.mounts[0].mount_point[..], text(&second));
     assert!(volume.read_only && volume.mounts[0].read_only);
     let told = |is_mounted, point: &Path| Difference::MountChanged {
-        fingerprint: PRINT.into(),
+        fingerprint: print.clone(),
         is_mounted,
         mount_point: text(point).into(),
     };
@@ -122,11 +124,11 @@ fn a_real_disk_is_followed_from_its_coming_to_its_going() {
 
     disk.unmount(&second);
     let idle = probe.probe();
-    assert!(!ours(&idle).unwrap().is_mounted());
+    assert!(!ours(&idle, &print).unwrap().is_mounted());
     let known = settle(&moved, idle);
     drop(disk);
     let gone = probe.probe();
-    assert_eq!(ours(&gone), None);
-    let removed = Difference::Removed { fingerprint: PRINT.into(), name: "My pictures".into() };
+    assert_eq!(ours(&gone, &print), None);
+    let removed = Difference::Removed { fingerprint: print.clone(), name: "My pictures".into() };
     assert!(diff(&known, &gone).contains(&removed));
 }

@@ -189,6 +189,13 @@ mod tests {
     }
 
     #[test]
+    fn of_two_mounts_at_one_place_of_one_folder_the_later_is_reachable() {
+        let table = b"1 0 8:1 / / rw - ext4 /dev/a rw\n2 1 8:2 / /srv rw - ext4 /dev/b rw\n\
+            3 1 8:3 / /srv rw - ext4 /dev/c rw\n";
+        assert_eq!(reachable(&parse(table).0), [true, false, true]);
+    }
+
+    #[test]
     fn a_table_whose_first_mount_is_elsewhere_or_that_runs_in_a_circle_is_survived() {
         let (lines, _) = parse(b"7 3 8:1 / /a rw - ext4 /dev/a rw\n8 3 8:2 / /a/b rw - ext4 /dev/b rw\n");
         assert_eq!(reachable(&lines), [true, false]);

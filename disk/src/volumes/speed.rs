@@ -404,9 +404,11 @@ mod tests {
         let mut test = Test { file, past_cache, buffer: Buffer::new(), limit: SMALL.limit, progress };
         test.write(SMALL.bytes).unwrap();
         // As sticks do that say they are larger than they are: what comes later lands on what was before.
-        test.buffer.mark(8 << 20);
-        test.write_block(0).unwrap();
-        assert!(matches!(test.read(SMALL.bytes), Err(SpeedError::Differs(0))));
+        test.buffer.mark(4 << 20);
+        test.buffer.block_mut()[3 * ALIGN] ^= 1;
+        test.write_block(4 << 20).unwrap();
+        let found = test.read(SMALL.bytes);
+        assert!(matches!(found, Err(SpeedError::Differs(at)) if at == 4 << 20), "{found:?}");
     }
 
     #[test]

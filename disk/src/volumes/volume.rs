@@ -81,19 +81,21 @@ pub fn drafts(known: &Known) -> (Vec<Draft>, Vec<String>) {
         let source = String::from_utf8_lossy(&line.source).into_owned();
         let at = device_of(known, line, &source);
         let class = match kinds::class(&line.file_system, &source, known.tmpfs) {
-            // "/dev/root" and the like are what a mount was called, its numbers say that there is a disk.
-            Class::Pseudo if at.is_some() && !kinds::is_no_place(&line.file_system) => Class::Block,
+            // Somebody mounted it by a path of his own; its numbers say that there is a disk.
+            Class::Pseudo if line.device.0 != 0 && at.is_some() && !kinds::is_no_place(&line.file_system) => {
+                Class::Block
+            }
             class => class,
         };
         let key = match (class, at) {
             (Class::Pseudo, _) => continue,
             (Class::Network, _) => Key::Source(fingerprint::share_url(&line.file_system, &source)),
-            (_, Some(at)) => Key::Device(representative(known, at)),
-            (Class::Block, None) if line.device.0 != 0 => Key::Numbers(line.device.0, line.device.1),
-            // Every tmpfs is called tmpfs.
-            (Class::Other, None) if matches!(&line.file_system[..], "tmpfs" | "ramfs") => {
+            // A tmpfs may be called anything, and most are called tmpfs.
+            (Class::Other, _) if matches!(&line.file_system[..], "tmpfs" | "ramfs") => {
                 Key::Numbers(line.device.0, line.device.1)
             }
+            (_, Some(at)) => Key::Device(representative(known, at)),
+            (Class::Block, None) if line.device.0 != 0 => Key::Numbers(line.device.0, line.device.1),
             (_, None) => Key::Source(format!("{} {source}", line.file_system)),
         };
         let at = match &key {
@@ -193,9 +195,10 @@ pub fn assemble(
     usage: &[Option<Usage>],
     problems: Vec<String>,
 ) -> Snapshot {
-    let identities: Vec<Identity> = drafts.iter().map(|draft| identity(known, draft)).collect();
+    let usage: Vec<Option<Usage>> = (0..drafts.len()).map(|at| usage.get(at).copied().flatten()).collect();
+    let identities: Vec<Identity> =
+        drafts.iter().zip(&usage).map(|(draft, usage)| identity(known, draft, *usage)).collect();
     let (prints, clones) = fingerprint::of_all(&identities);
-    let usage = usage.iter().copied().chain(std::iter::repeat(None));
     let parts = drafts.into_iter().zip(identities).zip(prints).zip(usage);
     let mut volumes: Vec<Volume> = parts
         .map(|(((draft, identity), print), usage)| volume(known, draft, identity, print, usage))
@@ -211,7 +214,7 @@ fn tidy_problem(problem: &str) -> Option<String> {
     (!text.trim().is_empty()).then_some(text)
 }
 
-fn identity(known: &Known, draft: &Draft) -> Identity {
+fn identity(known: &Known, draft: &Draft, usage: Option<Usage>) -> Identity {
     let device = draft.device.map(|at| &known.devices[at]);
     let of = |field: fn(&Device) -> &Option<String>| device.and_then(|device| field(device).clone());
     let file_system = of(|device| &device.file_system).or_else(|| draft.mounted_as.clone());
@@ -227,8 +230,13 @@ fn identity(known: &Known, draft: &Draft) -> Identity {
         part_number: device.and_then(|device| device.part_number),
         share: draft.source.clone().filter(|_| draft.class == Class::Network),
         // What a pool or a folder of the host is called is all there is to know it by.
-        label: of(|device| &device.label).or_else(|| draft.source.clone().filter(|_| device.is_none())),
-        size: device.and_then(|device| device.size),
+        label: of(|device| &device.label)
+            .or_else(|| draft.source.clone().filter(|_| draft.class == Class::Other)),
+        size: match device {
+            Some(device) => device.size,
+            // Nothing is known of the disk itself; what it is called today says nothing about which it is.
+            None => usage.filter(|_| draft.class == Class::Block).map(|usage| usage.total),
+        },
         place: place.or_else(|| draft.mount_point().map(str::to_owned)),
     }
 }
@@ -276,7 +284,9 @@ fn volume(
         label,
         model: tidied(&identity.model),
         file_system: tidied(&identity.file_system),
-        total_bytes: usage.map(|usage| usage.total).or_else(|| device.and_then(|device| device.size)),
+        total_bytes: usage
+            .map(|usage| usage.total)
+            .or_else(|| draft.device.and_then(|at| size_of(known, at))),
         available_bytes: usage.map(|usage| usage.available),
         read_only: draft.read_only || device.is_some_and(|device| device.read_only),
         raw: device.map_or_else(
@@ -285,6 +295,20 @@ fn volume(
         ),
         mounts: draft.mounts,
     }
+}
+
+/// Bytes of a device, or of all that its file system is on.
+fn size_of(known: &Known, at: usize) -> Option<u64> {
+    let device = &known.devices[at];
+    if !device.file_system.as_deref().is_some_and(kinds::spans_devices) {
+        return device.size;
+    }
+    let members =
+        (0..known.devices.len()).filter(|&other| representative(known, other) == device.kernel_name);
+    members.map(|other| known.devices[other].size).fold(None, |sum, size| match (sum, size) {
+        (Some(sum), Some(size)) => Some(u64::saturating_add(sum, size)),
+        (sum, size) => sum.or(size),
+    })
 }
 
 fn kind_of(known: &Known, at: usize, depth: usize) -> Kind {

@@ -128,6 +128,29 @@ fn clones_on_two_disks_are_told_apart_by_their_serial_numbers() {
 }
 
 #[test]
+fn the_disks_of_a_mirror_are_no_volumes_although_each_looks_like_its_file_system() {
+    let half = |name: &str| {
+        format!(
+            r#"{{"name":"{name}","kname":"{name}","type":"disk","size":900,"fstype":"ext4","uuid":"u-mirror","children":[
+            {{"name":"md0","kname":"md0","path":"/dev/md0","maj:min":"9:0","type":"raid1","size":900,"fstype":"ext4","uuid":"u-mirror"}}]}}"#
+        )
+    };
+    let text = format!(r#"{{"blockdevices":[{},{}]}}"#, half("sdx"), half("sdy"));
+    let devices = devices::from_lsblk(text.as_bytes()).unwrap();
+    let seen = snapshot(&Known { devices, ..Known::default() });
+    let found: Vec<_> = seen.volumes.iter().map(|v| (v.device.as_deref(), &v.fingerprint[..])).collect();
+    assert_eq!(found, [(Some("/dev/md0"), "fs:ext:u-mirror")]);
+}
+
+#[test]
+fn a_btrfs_that_is_not_mounted_is_as_large_as_its_disks_together() {
+    let (drafts, _) = drafts(&known(""));
+    let seen = assemble(&known(""), drafts, &[], Vec::new());
+    assert_eq!(find(&seen, "fs:btrfs:u-pool").total_bytes, Some(1000));
+    assert_eq!(find(&seen, "fs:ext:u-root").total_bytes, Some(900));
+}
+
+#[test]
 fn a_mount_that_is_hidden_by_another_is_not_where_its_volume_is() {
     let table = format!("{TABLE}20 6 7:0 / /secret rw - ext4 /dev/loop0 rw\n");
     let seen = snapshot(&known(&table));
@@ -150,8 +173,30 @@ fn a_mount_point_that_is_not_text_is_told_and_hides_nothing_else() {
 fn without_any_knowledge_of_devices_what_is_mounted_is_still_seen() {
     let machine = Known { devices: Vec::new(), ..known(TABLE) };
     let seen = snapshot(&machine);
-    assert!(seen.volumes.iter().any(|volume| points(volume) == ["/secret"]), "{seen:#?}");
+    let secret = seen.volumes.iter().find(|volume| points(volume) == ["/secret"]);
+    assert!(secret.is_some_and(|volume| volume.weak), "{seen:#?}");
     assert!(seen.volumes.iter().any(|volume| volume.fingerprint == "net:nfs://nas/export"));
+}
+
+#[test]
+fn the_name_of_a_device_of_which_nothing_else_is_known_does_not_identify_it() {
+    let print = |table: &str| {
+        let seen = snapshot(&Known { devices: Vec::new(), ..known(table) });
+        seen.volumes.iter().map(|volume| volume.fingerprint.clone()).collect::<Vec<_>>()
+    };
+    let table = "1 0 8:17 / /mnt rw - xfs /dev/sdb1 rw\n";
+    assert_eq!(print(table), ["weak:xfs::100::whole"]);
+    assert_eq!(print(table), print(&table.replace("8:17", "8:33").replace("sdb1", "sdc1")));
+}
+
+#[test]
+fn a_disk_counts_by_its_numbers_whatever_path_it_was_mounted_by_and_a_word_makes_no_disk() {
+    let table = "1 0 8:1 / / rw - ext4 /tmp/my-link rw\n2 1 0:9 / /t rw - tmpfs /dev/sdd rw\n\
+        3 1 0:10 / /o rw - overlay /dev/mapper/secret rw\n";
+    let seen = snapshot(&known(table));
+    assert_eq!(points(find(&seen, "fs:ext:u-root")), ["/"]);
+    assert!(!find(&seen, "fs:ext:u-secret").is_mounted());
+    assert_eq!(seen.volumes.iter().filter(|volume| volume.is_mounted()).count(), 1);
 }
 
 #[test]
@@ -163,6 +208,17 @@ fn file_systems_in_memory_are_each_shown_when_they_are_wanted() {
 }
 
 proptest! {
+    #[test]
+    fn in_which_order_a_source_tells_its_devices_does_not_matter(
+        turns in Just((0_usize..7).collect::<Vec<_>>()).prop_shuffle(),
+    ) {
+        let told: Value = serde_json::from_str(LSBLK).unwrap();
+        let shuffled: Vec<_> = turns.iter().map(|&turn| told["blockdevices"][turn].clone()).collect();
+        let text = serde_json::to_vec(&json!({ "blockdevices": shuffled })).unwrap();
+        let other = Known { devices: devices::join(devices::from_lsblk(&text).unwrap(), Vec::new()), ..known(TABLE) };
+        prop_assert_eq!(snapshot(&other).volumes, snapshot(&known(TABLE)).volumes);
+    }
+
     #[test]
     fn names_of_devices_and_places_of_mounts_do_not_change_who_is_who(
         letters in proptest::sample::subsequence(vec!['e', 'f', 'g', 'h', 'i'], 4).prop_shuffle(),
