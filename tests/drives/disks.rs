@@ -101,16 +101,16 @@ async fn state(client: &Client, drive: &str) -> Value {
 
 /// In the order they were logged.
 async fn events(client: &Client, drive: &str) -> Vec<String> {
-    let (mut kinds, mut cursor) = (Vec::new(), String::new());
+    let (mut kinds, mut cursor) = (Vec::new(), "0".to_owned());
     loop {
         let page = client.get(&format!("/api/events?limit=1000&cursor={cursor}")).await.expect(200);
         let items = page["items"].as_array().unwrap();
         let about = items.iter().filter(|event| event["drive"]["id"] == drive || event["drive_id"] == drive);
         kinds.extend(about.map(|event| event["kind"].as_str().unwrap().to_owned()));
-        match page["next"].as_str() {
-            Some(next) => next.clone_into(&mut cursor),
-            None => return kinds,
+        if items.is_empty() {
+            return kinds;
         }
+        page["next"].as_str().unwrap().clone_into(&mut cursor);
     }
 }
 

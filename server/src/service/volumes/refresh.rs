@@ -71,8 +71,10 @@ pub async fn refresh(app: &App, actor: Option<i64>) -> Result<Refreshed> {
     let nobody =
         || Error::conflict("this server looks at no disks: volumes.source is none").code("no-volumes");
     let probe = machine.probe.clone().ok_or_else(nobody)?;
+    let begun = app.clock.now();
     let after = tokio::task::spawn_blocking(move || probe.probe()).await.map_err(Error::internal)?;
     let now = app.clock.now();
+    tracing::debug!(volumes = after.volumes.len(), problems = ?after.problems, took = (now - begun) / 1000, "looked at the volumes (ms)");
     let known = app.db.read(|tx| Box::pin(rows::all(tx))).await?;
     let online = known.iter().filter(|row| row.is_online);
     let volumes: Vec<Volume> =
