@@ -5,6 +5,7 @@ mod config;
 mod conflicts;
 mod cuts;
 mod devices;
+mod drives;
 mod fake;
 mod files;
 mod history;

@@ -7,6 +7,7 @@
 pub mod engine;
 pub mod ignore;
 pub mod local;
+pub mod mounts;
 pub mod names;
 pub mod plan;
 pub mod schedule;

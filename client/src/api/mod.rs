@@ -12,6 +12,7 @@ mod conflicts;
 mod content;
 mod delta;
 mod devices;
+mod drives;
 mod error;
 mod feed;
 mod files;

@@ -109,6 +109,110 @@ pub struct Drive {
     pub reason: Option<String>,
 }
 
+/// A drive that this device has, as it is reported.
+#[derive(Debug, Clone, Serialize)]
+pub struct SeenDrive {
+    /// Its id, where the account knows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drive: Option<String>,
+    /// Says it is the same drive wherever it is seen.
+    pub unique_identifier: Option<String>,
+    /// What it is called, should the server not know it.
+    pub name: Option<String>,
+    /// `usb`, `internal` or `network`.
+    pub kind: Option<String>,
+    /// Where it is.
+    pub mount_point: String,
+}
+
+/// Where a device has a drive.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Mount {
+    /// The drive.
+    pub drive_id: Uuid,
+    /// Where.
+    pub mount_point: String,
+    /// Whether it was there when the device last told.
+    pub is_available: bool,
+    /// When the device last reported it.
+    pub last_seen_at: String,
+}
+
+/// The drive that a path lies in.
+#[derive(Debug, Clone, Deserialize)]
+pub struct DriveForPath {
+    /// The drive.
+    pub drive: Drive,
+    /// Where the device has it.
+    pub mount: Mount,
+    /// The path from the drive's root.
+    pub relative_path: String,
+}
+
+/// What was found for a path.
+#[derive(Debug, Clone, Deserialize)]
+pub struct FoundPath {
+    /// The path that was asked for.
+    pub path: String,
+    /// The drive that it lies in.
+    pub found: Option<DriveForPath>,
+    /// Why there is none.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+impl FoundPath {
+    /// As scripts get it.
+    pub fn for_scripts(&self) -> serde_json::Value {
+        let found = self.found.as_ref();
+        serde_json::json!({
+            "path": self.path,
+            "drive": found.map(|found| serde_json::json!({"id": found.drive.id, "name": found.drive.name})),
+            "relative_path": found.map(|found| &found.relative_path),
+            "mount_point": found.map(|found| &found.mount.mount_point),
+            "reason": self.reason,
+        })
+    }
+}
+
+/// A disk or share of the server's machine.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Volume {
+    /// Its id.
+    pub id: Uuid,
+    /// By what it is known again.
+    pub fingerprint: String,
+    /// What the account calls it, else its own name.
+    pub volume_name: String,
+    /// `internal`, `usb`, `network` or `other`.
+    pub kind: String,
+    /// Whether the server's last look saw it.
+    pub is_online: bool,
+    /// Whether it can be reached anywhere there.
+    pub is_mounted: bool,
+    /// Where.
+    pub mounts: Vec<VolumeMount>,
+    /// Bytes in all.
+    #[serde(default)]
+    pub total_capacity: Option<u64>,
+    /// Bytes that may still be written.
+    #[serde(default)]
+    pub available_capacity: Option<u64>,
+    /// What else is told of it.
+    #[serde(flatten)]
+    pub other: serde_json::Map<String, serde_json::Value>,
+}
+
+/// Where a volume is mounted.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct VolumeMount {
+    /// The folder on the server.
+    pub mount_point: String,
+    /// What else is told of it.
+    #[serde(flatten)]
+    pub other: serde_json::Map<String, serde_json::Value>,
+}
+
 /// A file or folder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {

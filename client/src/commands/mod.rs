@@ -22,6 +22,7 @@ mod rm;
 mod status;
 mod sync;
 mod trash;
+mod volumes;
 
 pub use context::Context;
 pub use failure::{Exit, Failure};
@@ -89,6 +90,7 @@ enum Verb {
     Logout(logout::Args),
     Status(status::Args),
     Drives(drives::Args),
+    Volumes(volumes::Args),
     Ls(ls::Args),
     Get(get::Args),
     Put(put::Args),
@@ -160,6 +162,7 @@ async fn dispatch(context: &Context, verb: Verb) -> Result<(), Failure> {
         Verb::Logout(args) => logout::run(context, args).await,
         Verb::Status(args) => status::run(context, args).await,
         Verb::Drives(args) => drives::run(context, args).await,
+        Verb::Volumes(args) => volumes::run(context, args).await,
         Verb::Ls(args) => ls::run(context, args).await,
         Verb::Get(args) => get::run(context, args).await,
         Verb::Put(args) => put::run(context, args).await,

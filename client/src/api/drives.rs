@@ -1,0 +1,43 @@
+//! Where this device has drives.
+
+use reqwest::Method;
+use serde_json::json;
+
+use super::Api;
+use super::error::ApiError;
+use super::send::Ask;
+use super::types::{FoundPath, Items, Mount, SeenDrive, Volume};
+
+impl Api {
+    /// Reports all the drives that a device has now.
+    ///
+    /// # Errors
+    /// 403 when the login belongs to another device, 404, 422, and the server's.
+    pub async fn report_drives(&self, device: &str, seen: &[SeenDrive]) -> Result<Vec<Mount>, ApiError> {
+        let ask = Ask::new(Method::PUT, self.address.at(&["api", "devices", device, "drives"])).repeatable();
+        let mounts: Items<Mount> = self.ask_json(ask.json(&json!({"drives": seen}))?).await?;
+        Ok(mounts.items)
+    }
+
+    /// Which drives paths of a device lie in, in the order that was asked for; at most 100.
+    ///
+    /// # Errors
+    /// 404, 422, and the server's.
+    pub async fn drives_for_paths(&self, device: &str, paths: &[String]) -> Result<Vec<FoundPath>, ApiError> {
+        let url = self.address.at(&["api", "devices", device, "drives-for-paths"]);
+        let ask = Ask::new(Method::POST, url).repeatable();
+        let found: Items<FoundPath> = self.ask_json(ask.json(&json!({"paths": paths}))?).await?;
+        Ok(found.items)
+    }
+
+    /// The volumes of the server's machine.
+    ///
+    /// # Errors
+    /// 403 for `raw` when not an admin's, and the server's.
+    pub async fn volumes(&self, tracked: bool, raw: bool) -> Result<Vec<Volume>, ApiError> {
+        let ask = Ask::get(self.address.at(&["api", "volumes"]));
+        let ask = ask.maybe("tracked", tracked.then_some("true")).maybe("raw", raw.then_some("true"));
+        let volumes: Items<Volume> = self.ask_json(ask).await?;
+        Ok(volumes.items)
+    }
+}
