@@ -9,5 +9,6 @@ mod lies;
 mod living;
 mod once;
 mod people;
+mod plugged;
 mod scope;
 mod wire;

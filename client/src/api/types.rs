@@ -110,7 +110,7 @@ pub struct Drive {
 }
 
 /// A drive that this device has, as it is reported.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SeenDrive {
     /// Its id, where the account knows it.
     #[serde(skip_serializing_if = "Option::is_none")]

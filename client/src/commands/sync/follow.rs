@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::live::{self, Live};
 use super::pair::{self, Syncing};
+use super::reporting;
 use crate::agent::engine::Report;
 use crate::agent::ignore::Ignore;
 use crate::agent::schedule::Schedule;
@@ -51,6 +52,7 @@ pub async fn run(context: &Context) -> Result<(), Failure> {
     let wakes: Wakes = Arc::default();
     let mut listening = JoinSet::new();
     listening.spawn(listen(context.api()?, Arc::clone(&wakes)));
+    listening.spawn(reporting::report(context.api()?, context.account()?.device_id));
     let mut all = FuturesUnordered::new();
     let begin = |pair: &Pair| {
         let wake = Arc::new(Notify::new());

@@ -7,6 +7,7 @@ mod now;
 mod pair;
 mod pause;
 mod remove;
+mod reporting;
 mod scope;
 mod status;
 
