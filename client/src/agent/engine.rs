@@ -216,12 +216,11 @@ impl<R: Remote<Outgoing = D::Outgoing>, D: Disk> Engine<R, D> {
                 }
                 _ => continue,
             };
-            let look = self.disk.settled(node.look);
-            if look.ctime_ns == 0 {
+            if scan.tree.is_fresh(index) {
                 fresh.insert(node.look);
                 unsettled.about(&scan.tree.path(index));
-            } else if contents.len() < REMEMBERED && agreed(&look).is_none() {
-                contents.insert(look, hash);
+            } else if contents.len() < REMEMBERED && agreed(&node.look).is_none() {
+                contents.insert(node.look, hash);
             }
         }
         unsettled
@@ -246,7 +245,7 @@ impl<R: Remote<Outgoing = D::Outgoing>, D: Disk> Engine<R, D> {
             }
         }
         notes.extend(looks.into_iter().filter_map(|row| {
-            let look = row.look.map(|look| self.kept(row.kind, look));
+            let look = row.look.map(|look| self.judged(row.kind, look));
             Some(Note::Looks { id: row.id, look: Some(look?) })
         }));
         let is_noted = !notes.is_empty();

@@ -82,8 +82,12 @@ impl Scanning<'_> {
                 self.tree.looks(known, look);
                 continue;
             }
+            let is_read = (self.known)(&look).is_none();
             let what = self.what(&path, ino, &look);
             let child = self.tree.add(index, &name, what, look);
+            if is_read && look.ctime_ns >= self.world.disks[self.device].now {
+                self.tree.mark_fresh(child);
+            }
             if what == What::Folder {
                 self.list(&path, child, ino);
             }

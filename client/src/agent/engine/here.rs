@@ -14,7 +14,7 @@ impl<R: Remote<Outgoing = D::Outgoing>, D: Disk> Engine<R, D> {
     pub(super) fn agree(&mut self, steps: Vec<Step>) -> Result<bool, Trouble> {
         let noted = steps.into_iter().filter_map(|step| match step {
             Step::Agree { mut row } => {
-                row.look = row.look.map(|look| self.kept(row.kind, look));
+                row.look = row.look.map(|look| self.judged(row.kind, look));
                 Some(Note::Agreed(row))
             }
             Step::Forget { id } => Some(Note::Gone(id)),
@@ -116,7 +116,13 @@ impl<R: Remote<Outgoing = D::Outgoing>, D: Disk> Engine<R, D> {
         Ok(())
     }
 
-    /// A look as a row keeps it.
+    /// The look of something that the last walk saw, as a row keeps it: whether it was fresh counts when it was read, not now.
+    pub(super) fn judged(&self, kind: Kind, look: Look) -> Look {
+        let is_fresh = self.fresh.borrow().contains(&look);
+        crate::agent::plan::look_of(kind, Look { ctime_ns: if is_fresh { 0 } else { look.ctime_ns }, ..look })
+    }
+
+    /// The look of something that was put or changed here just now, as a row keeps it.
     pub(super) fn kept(&self, kind: Kind, look: Look) -> Look {
         crate::agent::plan::look_of(kind, self.disk.settled(look))
     }

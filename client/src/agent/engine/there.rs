@@ -52,7 +52,7 @@ impl<R: Remote<Outgoing = D::Outgoing>, D: Disk> Engine<R, D> {
             Step::MakeRemote { entity, path, parent, name, look, was, .. } => {
                 let (parent, name) = (run.id_of(*parent)?, name.clone());
                 let intent = Intent::Make { parent, name: name.clone() };
-                let (id, kind, look) = (NodeId::nil(), Kind::Folder, Some(self.kept(Kind::Folder, *look)));
+                let (id, kind, look) = (NodeId::nil(), Kind::Folder, Some(self.judged(Kind::Folder, *look)));
                 let row = BaseRow { id, parent, name, kind, hash: None, seq: None, look };
                 let then = Then::Made { entity: *entity, row, was: *was, chunks: None };
                 (Act::MakeFolder(path.clone()), "folders made there", then, Some(intent))
@@ -93,7 +93,7 @@ impl<R: Remote<Outgoing = D::Outgoing>, D: Disk> Engine<R, D> {
         let content = self.disk.open(local, &look)?;
         let intent = Intent::Put { id, parent, name: name.clone(), hash };
         // As it was judged, not as it looks now: what was written to it meanwhile is then seen as a change.
-        let look = Some(self.kept(Kind::File, look));
+        let look = Some(self.judged(Kind::File, look));
         let (kind, name) = (Kind::File, name.clone());
         let row = BaseRow { id: NodeId::nil(), parent, name, kind, hash: Some(hash), seq: None, look };
         let then = Then::Made { entity, row, was: was.or(id), chunks };

@@ -12,7 +12,7 @@ use rustix::fs::OFlags;
 
 use super::{LocalFolder, look_of, split};
 use crate::agent::OWN;
-use crate::agent::contract::{Scan, Trouble};
+use crate::agent::contract::{Disk as _, Scan, Trouble};
 use crate::agent::trees::{LocalTree, Look, What};
 
 /// A walk in the making.
@@ -152,17 +152,25 @@ impl Scanning<'_> {
         let (above, name) = split(path);
         let Some(&parent) = self.folders.get(above).filter(|_| !is_own(path)) else { return false };
         let look = look_of(stat);
+        let mut is_fresh = false;
         let what = match stat.kind {
             kind if self.tree.ignore().is_ignored(path, kind == EntryKind::Folder) => What::Ignored,
             EntryKind::Folder => What::Folder,
             EntryKind::File => match (self.known)(&look) {
                 Some(hash) => What::File(Some(hash)),
-                None => self.content(path, &look),
+                None => {
+                    // Asked before it is read: what is written from here on has to show.
+                    is_fresh = self.folder.settled(look).ctime_ns == 0;
+                    self.content(path, &look)
+                }
             },
             EntryKind::Link => self.other(path, "a symbolic link is left alone"),
             EntryKind::Other => self.other(path, "neither a file nor a folder; left alone"),
         };
         let index = self.tree.add(parent, name, what, look);
+        if is_fresh {
+            self.tree.mark_fresh(index);
+        }
         if what == What::Folder {
             self.folders.insert(path.to_owned(), index);
         }

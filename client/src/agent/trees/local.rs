@@ -1,5 +1,7 @@
 //! The device's folder, as it was walked.
 
+use std::collections::HashSet;
+
 use holdfast_protocol::ContentHash;
 
 use super::Look;
@@ -42,6 +44,8 @@ pub struct LocalTree {
     children: Vec<Vec<usize>>,
     gone: usize,
     ignore: Ignore,
+    /// Files that were read so soon after they were written that a change since might not show in how they look.
+    fresh: HashSet<usize>,
 }
 
 /// Whose folder an entry is in that was removed.
@@ -56,7 +60,7 @@ impl LocalTree {
     /// With nothing but a root, and the rules by which it is walked.
     pub fn ignoring(look: Look, ignore: Ignore) -> Self {
         let root = LocalNode { parent: 0, name: String::new(), what: What::Folder, look };
-        Self { nodes: vec![root], children: vec![Vec::new()], gone: 0, ignore }
+        Self { nodes: vec![root], children: vec![Vec::new()], gone: 0, ignore, fresh: HashSet::new() }
     }
 
     /// The rules by which it was walked.
@@ -104,6 +108,7 @@ impl LocalTree {
             next.append(&mut self.children[index]);
             self.nodes[index].parent = NOWHERE;
             self.nodes[index].name = String::new();
+            self.fresh.remove(&index);
             self.gone += 1;
         }
     }
@@ -158,6 +163,16 @@ impl LocalTree {
     /// All entries with their index, the root first, a folder before what is in it.
     pub fn iter(&self) -> impl Iterator<Item = (usize, &LocalNode)> {
         self.nodes.iter().enumerate().filter(|(_, node)| node.parent != NOWHERE)
+    }
+
+    /// Notes that a file was read so soon after it was written that a change since might not show in how it looks.
+    pub fn mark_fresh(&mut self, index: usize) {
+        self.fresh.insert(index);
+    }
+
+    /// Whether that was noted of it.
+    pub fn is_fresh(&self, index: usize) -> bool {
+        self.fresh.contains(&index)
     }
 
     /// Notes how an entry looks by now.

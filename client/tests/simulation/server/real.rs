@@ -167,6 +167,7 @@ impl Real {
                     name_key: &named,
                     kind: "nas",
                     unique_identifier: &identifier,
+                    provider: None,
                     root: Some("/nowhere"),
                     now: 1,
                 };
