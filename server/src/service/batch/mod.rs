@@ -4,6 +4,7 @@
 //! An act that is refused takes none of the others along. What is dropped before it was committed leaves nothing behind.
 
 mod carry_out;
+mod new_files;
 
 use std::sync::Arc;
 
@@ -11,6 +12,8 @@ use bytes::Bytes;
 use holdfast_protocol::{ContentHash, DrivePath};
 use tokio::task::{JoinHandle, JoinSet};
 
+#[cfg(test)]
+pub use carry_out::commit_one_by_one;
 pub use carry_out::{Committed, Todo, Told, commit_in};
 
 use super::files::{Deletion, Expect, Transfer, Who, disk_error};
