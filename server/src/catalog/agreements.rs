@@ -5,7 +5,7 @@ use holdfast_protocol::{ContentHash, DrivePath};
 use uuid::Uuid;
 
 use super::db::Tx;
-use super::sql::{self, row};
+use super::sql::{self, Builder, portions, row};
 use crate::error::Result;
 
 /// A value as it is stored: 32 bytes a file's hash, else one letter.
@@ -154,6 +154,30 @@ pub async fn agree(tx: &mut Tx, state: i64, path: &DrivePath, value: Stored, seq
     Ok(())
 }
 
+const RAISE: &str = "UPDATE sync_states SET revision = revision + $2 WHERE id = $1";
+
+/// As [`agree`] for each of some paths that a device has just written, each once; [`ensure_state`] was called for the first.
+///
+/// # Errors
+/// The catalogue's.
+pub async fn agree_all(tx: &mut Tx, state: i64, agreed: &[(&DrivePath, Stored, i64)]) -> Result<()> {
+    for (_, agreed) in portions(agreed) {
+        let begin = "INSERT INTO sync_metadata (sync_state_id, path, agreed, agreed_seq) ";
+        let mut query = Builder::new(tx.engine_name(), begin);
+        query.rows(agreed.iter().map(|(path, value, seq)| {
+            [state.into(), path.as_str().into(), value.bytes().into(), (*seq).into()]
+        }));
+        query.push(
+            " ON CONFLICT (sync_state_id, path) \
+             DO UPDATE SET agreed = excluded.agreed, agreed_seq = excluded.agreed_seq, forced = NULL",
+        );
+        query.build().execute(tx).await?;
+    }
+    let more = i64::try_from(agreed.len()).unwrap_or(i64::MAX) - 1;
+    sql::query(RAISE).bind(state).bind(more).execute(tx).await?;
+    Ok(())
+}
+
 const FORGET: &str = "UPDATE sync_metadata SET agreed = NULL, agreed_seq = NULL, forced = NULL WHERE sync_state_id = $1 AND path = $2";
 
 /// Removes the agreement of a path; what was claimed there stays as last claimed.
@@ -204,5 +228,5 @@ fn beneath(path: &DrivePath) -> (String, String) {
 /// Every SQL text of this file, to be prepared on both engines.
 #[cfg(test)]
 pub(super) const STATEMENTS: super::testing::Statements = super::testing::statements! {
-    STATE_OF, ENSURE, ISSUE, STATES_OF_DEVICE, EMPTY, RENEW, VALUE_AT, AGREE, FORGET, BENEATH
+    STATE_OF, ENSURE, ISSUE, STATES_OF_DEVICE, EMPTY, RENEW, VALUE_AT, AGREE, RAISE, FORGET, BENEATH
 };

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::db::Tx;
 use super::nodes::Node;
-use super::sql;
+use super::sql::{self, Builder, Value, portions};
 use crate::error::Result;
 
 /// Who does something and when.
@@ -44,9 +44,59 @@ impl From<&Node> for Side {
     }
 }
 
-const INSERT: &str = "INSERT INTO changes (uuid, drive_id, seq, node_id, at, actor_id, device_id, action, kind, old_parent_id, \
-     old_name, old_version_id, old_state, new_parent_id, new_name, new_version_id, new_state) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
+/// A change to be added: what a node was and what it is now.
+#[derive(Debug, Clone, Copy)]
+pub struct NewChange<'a> {
+    /// Its place in the drive's order.
+    pub seq: i64,
+    /// `add`, `modify`, ..
+    pub kind: &'static str,
+    /// Who did it and when.
+    pub actor: &'a Actor,
+    /// What the node was.
+    pub old: &'a Side,
+    /// What it is.
+    pub new: &'a Node,
+}
+
+macro_rules! insert {
+    ($values:literal) => {
+        concat!(
+            "INSERT INTO changes (uuid, drive_id, seq, node_id, at, actor_id, device_id, action, kind, old_parent_id, \
+             old_name, old_version_id, old_state, new_parent_id, new_name, new_version_id, new_state) ",
+            $values
+        )
+    };
+}
+
+const INSERT: &str =
+    insert!("VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)");
+
+impl<'a> NewChange<'a> {
+    /// In the order of the columns.
+    fn values(&self, drive: i64) -> [Value<'a>; 17] {
+        let Self { seq, kind, actor, old, new } = *self;
+        [
+            sql::new_id().into(),
+            drive.into(),
+            seq.into(),
+            new.id.into(),
+            actor.now.into(),
+            actor.user_id.into(),
+            actor.device_id.into(),
+            actor.action.into(),
+            kind.into(),
+            old.parent_id.into(),
+            old.name.as_deref().into(),
+            old.version_id.into(),
+            old.state.as_deref().into(),
+            new.parent_id.into(),
+            (&new.name).into(),
+            new.current_version_id.into(),
+            (&new.state).into(),
+        ]
+    }
+}
 
 /// Adds a change: what a node was and what it is now.
 ///
@@ -61,26 +111,21 @@ pub async fn insert(
     old: &Side,
     new: &Node,
 ) -> Result<()> {
-    sql::query(INSERT)
-        .bind(sql::new_id())
-        .bind(drive)
-        .bind(seq)
-        .bind(new.id)
-        .bind(actor.now)
-        .bind(actor.user_id)
-        .bind(actor.device_id)
-        .bind(actor.action)
-        .bind(kind)
-        .bind(old.parent_id)
-        .bind(old.name.as_deref())
-        .bind(old.version_id)
-        .bind(old.state.as_deref())
-        .bind(new.parent_id)
-        .bind(&new.name)
-        .bind(new.current_version_id)
-        .bind(&new.state)
-        .execute(tx)
-        .await?;
+    let change = NewChange { seq, kind, actor, old, new };
+    sql::query(INSERT).bind_all(change.values(drive)).execute(tx).await?;
+    Ok(())
+}
+
+/// As [`insert`], of many.
+///
+/// # Errors
+/// The catalogue's.
+pub async fn insert_all(tx: &mut Tx, drive: i64, new: &[NewChange<'_>]) -> Result<()> {
+    for (_, new) in portions(new) {
+        let mut query = Builder::new(tx.engine_name(), insert!(""));
+        query.rows(new.iter().map(|change| change.values(drive)));
+        query.build().execute(tx).await?;
+    }
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::db::Tx;
-use super::sql::{self, row};
+use super::sql::{self, Builder, portions, row};
 use crate::error::Result;
 
 /// A line of the activity log.
@@ -53,8 +53,16 @@ pub struct NewEvent {
     pub detail: Map<String, Value>,
 }
 
-const INSERT: &str = "INSERT INTO events (uuid, at, actor_id, device_id, drive_id, kind, path, result, detail) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id";
+macro_rules! insert {
+    ($values:literal) => {
+        concat!(
+            "INSERT INTO events (uuid, at, actor_id, device_id, drive_id, kind, path, result, detail) ",
+            $values
+        )
+    };
+}
+
+const INSERT: &str = insert!("VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id");
 // An admin sees all lines; others what they did themselves and what happened in drives they may see.
 const AFTER: &str = "SELECT e.id, e.uuid, e.at, e.actor_id, e.device_id, e.drive_id, e.kind, e.path, e.result, e.detail, \
         u.uuid AS actor_uuid, u.username AS actor_name, c.device_id AS device_name, d.uuid AS drive_uuid, \
@@ -71,33 +79,65 @@ const AFTER: &str = "SELECT e.id, e.uuid, e.at, e.actor_id, e.device_id, e.drive
 /// The catalogue's.
 pub async fn add(tx: &mut Tx, new: NewEvent) -> Result<()> {
     let uuid = sql::new_id();
-    let result = if new.result.is_empty() { "ok" } else { new.result };
-    let detail = Value::Object(new.detail.clone()).to_string();
-    let seq: i64 = sql::query(INSERT)
-        .bind(uuid)
-        .bind(new.at)
-        .bind(new.actor_id)
-        .bind(new.device_id)
-        .bind(new.drive_id)
-        .bind(new.kind)
-        .bind(new.path.as_deref())
-        .bind(result)
-        .bind(&detail)
-        .fetch_one(tx)
-        .await?;
-    tx.after.events.push(Event {
-        seq,
-        uuid,
-        at: new.at,
-        actor_id: new.actor_id,
-        device_id: new.device_id,
-        drive_id: new.drive_id,
-        kind: new.kind.to_owned(),
-        path: new.path,
-        result: result.to_owned(),
-        detail: new.detail,
-    });
+    let seq: i64 = sql::query(INSERT).bind_all(new.values(uuid)).fetch_one(tx).await?;
+    tx.after.events.push(new.logged(seq, uuid));
     Ok(())
+}
+
+/// As [`add`], of many, in their order.
+///
+/// # Errors
+/// The catalogue's.
+pub async fn add_all(tx: &mut Tx, new: Vec<NewEvent>) -> Result<()> {
+    let ids: Vec<Uuid> = new.iter().map(|_| sql::new_id()).collect();
+    let mut given = Vec::with_capacity(new.len());
+    for (begin, new) in portions(&new) {
+        let mut query = Builder::new(tx.engine_name(), insert!(""));
+        query.rows(new.iter().zip(&ids[begin..]).map(|(event, id)| event.values(*id)));
+        query.push(" RETURNING id, uuid");
+        given.extend(query.build().fetch_all::<(i64, Uuid)>(tx).await?);
+    }
+    let seqs = sql::in_order(&ids, given)?;
+    tx.after
+        .events
+        .extend(new.into_iter().zip(seqs).zip(ids).map(|((event, seq), id)| event.logged(seq, id)));
+    Ok(())
+}
+
+impl NewEvent {
+    fn outcome(&self) -> &'static str {
+        if self.result.is_empty() { "ok" } else { self.result }
+    }
+
+    /// In the order of the columns.
+    fn values(&self, uuid: Uuid) -> [sql::Value<'_>; 9] {
+        [
+            uuid.into(),
+            self.at.into(),
+            self.actor_id.into(),
+            self.device_id.into(),
+            self.drive_id.into(),
+            self.kind.into(),
+            self.path.as_deref().into(),
+            self.outcome().into(),
+            Value::Object(self.detail.clone()).to_string().into(),
+        ]
+    }
+
+    fn logged(self, seq: i64, uuid: Uuid) -> Event {
+        Event {
+            seq,
+            uuid,
+            at: self.at,
+            actor_id: self.actor_id,
+            device_id: self.device_id,
+            drive_id: self.drive_id,
+            kind: self.kind.to_owned(),
+            result: self.outcome().to_owned(),
+            path: self.path,
+            detail: self.detail,
+        }
+    }
 }
 
 struct Row {

@@ -5,8 +5,8 @@ use uuid::Uuid;
 
 use super::db::Tx;
 use super::nodes::Node;
-use super::sql;
-use crate::domain::stat::Ident;
+use super::sql::{self, Builder, portions};
+use crate::domain::stat::{Ident, Stat};
 use crate::error::Result;
 
 /// What a new node starts with.
@@ -93,6 +93,104 @@ async fn insert_as(tx: &mut Tx, new: &NewNode<'_>, state: &str) -> Result<Node> 
     })
 }
 
+/// A file where none ever was, with its first content, which waits in a slot.
+#[derive(Debug, Clone, Copy)]
+pub struct NewFile<'a> {
+    /// Internal key of its folder.
+    pub parent_id: i64,
+    /// Its name.
+    pub name: &'a str,
+    /// Sequence of the change that makes it.
+    pub seq: i64,
+    /// Hash of its bytes.
+    pub hash: ContentHash,
+    /// What `stat` says of it.
+    pub stat: Stat,
+    /// The slot it waits in.
+    pub slot: Uuid,
+}
+
+/// Adds live files that give their first version; which that is, [`set_first_versions`] tells once it is there.
+///
+/// # Errors
+/// The catalogue's, also when a live node has one of the names already.
+pub async fn insert_files(tx: &mut Tx, drive: i64, files: &[NewFile<'_>], now: i64) -> Result<Vec<Node>> {
+    let ids: Vec<Uuid> = files.iter().map(|_| sql::new_id()).collect();
+    let mut given = Vec::with_capacity(files.len());
+    for (begin, files) in portions(files) {
+        let mut query = Builder::new(
+            tx.engine_name(),
+            "INSERT INTO nodes (uuid, drive_id, parent_id, name, name_key, kind, state, seq, named_seq, hash, size, mtime_ns, \
+             ino, btime_ns, last_version, slot, created_at, modified_at) ",
+        );
+        query.rows(files.iter().zip(&ids[begin..]).map(|(file, id)| {
+            [
+                (*id).into(),
+                drive.into(),
+                file.parent_id.into(),
+                file.name.into(),
+                fold_key(file.name).into(),
+                "file".into(),
+                "live".into(),
+                file.seq.into(),
+                file.seq.into(),
+                file.hash.as_bytes()[..].into(),
+                file.stat.size.cast_signed().into(),
+                file.stat.mtime_ns.into(),
+                file.stat.ident.ino.cast_signed().into(),
+                file.stat.ident.btime_ns.into(),
+                1_i64.into(),
+                file.slot.into(),
+                now.into(),
+                now.into(),
+            ]
+        }));
+        query.push(" RETURNING id, uuid");
+        given.extend(query.build().fetch_all::<(i64, Uuid)>(tx).await?);
+    }
+    let keys = sql::in_order(&ids, given)?;
+    Ok(files.iter().zip(ids).zip(keys).map(|((file, uuid), id)| file.node(id, uuid, drive, now)).collect())
+}
+
+impl NewFile<'_> {
+    fn node(&self, id: i64, uuid: Uuid, drive_id: i64, now: i64) -> Node {
+        Node {
+            id,
+            uuid,
+            drive_id,
+            parent_id: Some(self.parent_id),
+            name: self.name.to_owned(),
+            kind: "file".to_owned(),
+            state: "live".to_owned(),
+            seq: self.seq,
+            named_seq: self.seq,
+            hash: Some(self.hash.as_bytes().to_vec()),
+            size: self.stat.size.cast_signed(),
+            mtime_ns: self.stat.mtime_ns,
+            ino: self.stat.ident.ino.cast_signed(),
+            btime_ns: self.stat.ident.btime_ns,
+            current_version_id: None,
+            last_version: 1,
+            slot: Some(self.slot),
+            modified_at: now,
+            deleted_at: None,
+        }
+    }
+}
+
+const SET_FIRST_VERSIONS: &str = "UPDATE nodes SET current_version_id = \
+     (SELECT v.id FROM file_versions v WHERE v.node_id = nodes.id AND v.n = 1) \
+     WHERE drive_id = $1 AND seq >= $2 AND seq <= $3";
+
+/// Says which version is current of the files of a drive that were made from one sequence to another.
+///
+/// # Errors
+/// The catalogue's.
+pub async fn set_first_versions(tx: &mut Tx, drive: i64, from_seq: i64, to_seq: i64) -> Result<()> {
+    sql::query(SET_FIRST_VERSIONS).bind(drive).bind(from_seq).bind(to_seq).execute(tx).await?;
+    Ok(())
+}
+
 const INSERT_ROOT: &str = "INSERT INTO nodes (uuid, drive_id, parent_id, name, name_key, kind, state, seq, named_seq, size, \
      mtime_ns, ino, btime_ns, created_at, modified_at) \
      VALUES ($1, $2, NULL, '', '', 'folder', 'live', 0, 0, 0, 0, 0, 0, $3, $3) RETURNING id";
@@ -169,7 +267,7 @@ const RESEEN: &str = "UPDATE nodes SET size = $2, mtime_ns = $3, ino = $4, btime
 ///
 /// # Errors
 /// The catalogue's.
-pub async fn set_stat(tx: &mut Tx, id: i64, stat: &crate::domain::stat::Stat) -> Result<()> {
+pub async fn set_stat(tx: &mut Tx, id: i64, stat: &Stat) -> Result<()> {
     sql::query(RESEEN)
         .bind(id)
         .bind(stat.size.cast_signed())
@@ -300,6 +398,6 @@ pub async fn set_ident(tx: &mut Tx, id: i64, ident: Ident) -> Result<()> {
 /// Every SQL text of this file, to be prepared on both engines.
 #[cfg(test)]
 pub(super) const STATEMENTS: super::testing::Statements = super::testing::statements! {
-    INSERT, INSERT_ROOT, SET_CONTENT, RESEEN, SET_MTIME, SET_DEAD, SET_PLACE, SET_NAMED, SET_STATE, REMEMBER_NAME,
+    INSERT, SET_FIRST_VERSIONS, INSERT_ROOT, SET_CONTENT, RESEEN, SET_MTIME, SET_DEAD, SET_PLACE, SET_NAMED, SET_STATE, REMEMBER_NAME,
     SET_LAST_VERSION, SET_IDENT
 };

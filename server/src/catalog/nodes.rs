@@ -1,11 +1,13 @@
 //! Nodes: the tree of each drive as an adjacency list.
 
+use std::collections::HashSet;
+
 use holdfast_protocol::{ContentHash, DrivePath};
 use uuid::Uuid;
 
 use super::db::Tx;
 pub use super::node_writes::*;
-use super::sql::{self, row};
+use super::sql::{self, Builder, portions, row};
 use crate::domain::stat::Ident;
 use crate::error::{Error, Result};
 
@@ -193,6 +195,27 @@ const DEAD_FILE: &str = concat!(
 /// The catalogue's.
 pub async fn dead_file(tx: &mut Tx, parent: i64, name: &str) -> Result<Option<Node>> {
     Ok(sql::query(DEAD_FILE).bind(parent).bind(name).fetch_optional(tx).await?)
+}
+
+/// Which of these names in folders, by their place in the list, a node has or had when it died.
+///
+/// # Errors
+/// The catalogue's.
+pub async fn ever_named(tx: &mut Tx, names: &[(i64, &str)]) -> Result<HashSet<usize>> {
+    let mut found = HashSet::new();
+    for (begin, names) in portions(names) {
+        let mut query = Builder::new(tx.engine_name(), "WITH wanted (i, parent_id, name) AS (");
+        query.rows(names.iter().enumerate().map(|(i, (parent, name))| {
+            [i64::try_from(begin + i).unwrap_or(i64::MAX).into(), (*parent).into(), (*name).into()]
+        }));
+        query.push(
+            ") SELECT DISTINCT w.i FROM wanted w JOIN nodes n ON n.parent_id = w.parent_id AND n.name = w.name",
+        );
+        for i in query.build().fetch_all::<i64>(tx).await? {
+            found.insert(usize::try_from(i).map_err(Error::internal)?);
+        }
+    }
+    Ok(found)
 }
 
 const CHILDREN: &str = concat!(

@@ -4,7 +4,7 @@ use holdfast_protocol::ContentHash;
 use uuid::Uuid;
 
 use super::db::Tx;
-use super::sql::{self, row};
+use super::sql::{self, Builder, Value, portions, row};
 use crate::domain::stat::{Ident, Stat};
 use crate::error::Result;
 
@@ -139,40 +139,73 @@ pub struct NewOp {
     pub now: i64,
 }
 
-const INSERT: &str = "INSERT INTO ops (uuid, drive_id, seq, kind, node_id, version_id, path, dst, ino, btime_ns, \
-     hash, displaced_version_id, displaced_ino, displaced_btime_ns, displaced_size, displaced_mtime_ns, committed_at) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
+macro_rules! insert {
+    ($values:literal) => {
+        concat!(
+            "INSERT INTO ops (uuid, drive_id, seq, kind, node_id, version_id, path, dst, ino, btime_ns, hash, \
+             displaced_version_id, displaced_ino, displaced_btime_ns, displaced_size, displaced_mtime_ns, committed_at) ",
+            $values
+        )
+    };
+}
+
+const INSERT: &str =
+    insert!("VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)");
+
+impl NewOp {
+    /// In the order of the columns.
+    fn values(&self) -> [Value<'_>; 17] {
+        let displaced = self.displaced.map(|(_, stat)| stat);
+        [
+            self.uuid.into(),
+            self.drive_id.into(),
+            self.seq.into(),
+            self.kind.into(),
+            self.node_id.into(),
+            self.version_id.into(),
+            (&self.path).into(),
+            self.dst.as_deref().into(),
+            self.ident.ino.cast_signed().into(),
+            self.ident.btime_ns.into(),
+            self.hash.as_ref().map(|hash| &hash.as_bytes()[..]).into(),
+            self.displaced.and_then(|(version, _)| version).into(),
+            displaced.map(|d| d.ident.ino.cast_signed()).into(),
+            displaced.map(|d| d.ident.btime_ns).into(),
+            displaced.map(|d| d.size).into(),
+            displaced.map(|d| d.mtime_ns).into(),
+            self.now.into(),
+        ]
+    }
+}
 
 /// Adds a placement and has the drive's placer told after the commit.
 ///
 /// # Errors
 /// The catalogue's.
 pub async fn insert(tx: &mut Tx, new: &NewOp) -> Result<()> {
-    let displaced = new.displaced.map(|(_, stat)| stat);
-    sql::query(INSERT)
-        .bind(new.uuid)
-        .bind(new.drive_id)
-        .bind(new.seq)
-        .bind(new.kind)
-        .bind(new.node_id)
-        .bind(new.version_id)
-        .bind(&new.path)
-        .bind(new.dst.as_deref())
-        .bind(new.ident.ino.cast_signed())
-        .bind(new.ident.btime_ns)
-        .bind(new.hash.as_ref().map(|hash| &hash.as_bytes()[..]))
-        .bind(new.displaced.and_then(|(version, _)| version))
-        .bind(displaced.map(|d| d.ident.ino.cast_signed()))
-        .bind(displaced.map(|d| d.ident.btime_ns))
-        .bind(displaced.map(|d| d.size))
-        .bind(displaced.map(|d| d.mtime_ns))
-        .bind(new.now)
-        .execute(tx)
-        .await?;
-    if !tx.after.drives.contains(&new.drive_id) {
-        tx.after.drives.push(new.drive_id);
-    }
+    sql::query(INSERT).bind_all(new.values()).execute(tx).await?;
+    has_placements(tx, new.drive_id);
     Ok(())
+}
+
+/// As [`insert`], of many.
+///
+/// # Errors
+/// The catalogue's.
+pub async fn insert_all(tx: &mut Tx, new: &[NewOp]) -> Result<()> {
+    for (_, new) in portions(new) {
+        let mut query = Builder::new(tx.engine_name(), insert!(""));
+        query.rows(new.iter().map(NewOp::values));
+        query.build().execute(tx).await?;
+    }
+    new.iter().for_each(|op| has_placements(tx, op.drive_id));
+    Ok(())
+}
+
+fn has_placements(tx: &mut Tx, drive: i64) {
+    if !tx.after.drives.contains(&drive) {
+        tx.after.drives.push(drive);
+    }
 }
 
 macro_rules! select {

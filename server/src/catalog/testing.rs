@@ -6,8 +6,8 @@ use std::str::FromStr as _;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 
-use super::db::{Db, EngineName};
-use super::migrate;
+use super::db::{Db, Engine, EngineName, Tx};
+use super::{migrate, sql};
 
 /// Makes two tests of each function, `<name>::sqlite` and `<name>::postgres`, each over a catalogue of its own that
 /// has every migration. Without `HOLDFAST_TEST_POSTGRES` the latter fail; `tests/run` sets it, or skips and counts them.
@@ -51,6 +51,83 @@ pub(crate) fn run_empty<F: Future<Output = ()>>(engine: EngineName, test: impl F
         EngineName::Postgres => {
             let database = Database::create();
             block_on(async { test(Db::connect(&database.url).await.expect("a catalogue")).await });
+        }
+    }
+}
+
+/// Runs one test over two such catalogues on one engine.
+pub(crate) fn run_on_two<F: Future<Output = ()>>(engine: EngineName, test: impl FnOnce(Db, Db) -> F) {
+    let (folder, databases) = match engine {
+        EngineName::Sqlite => (Some(tempfile::tempdir().expect("a temporary folder")), Vec::new()),
+        EngineName::Postgres => (None, vec![Database::create(), Database::create()]),
+    };
+    let url = |n: usize| match &folder {
+        Some(folder) => format!("sqlite:{}/{n}.db", folder.path().display()),
+        None => databases[n].url.clone(),
+    };
+    block_on(async {
+        let (one, other) = (Db::connect(&url(0)).await, Db::connect(&url(1)).await);
+        let (one, other) = (one.expect("a catalogue"), other.expect("a catalogue"));
+        for db in [&one, &other] {
+            migrate::up(db, None).await.expect("every migration");
+        }
+        test(one, other).await;
+    });
+}
+
+/// Every row of every table that a drive's acts write to, in the order of their keys, as text.
+pub(crate) async fn everything(tx: &mut Tx) -> Result<String, sql::Error> {
+    let mut all = String::new();
+    for table in TABLES {
+        let query = match tx.engine_name() {
+            EngineName::Postgres => format!("SELECT t::text FROM {table} t ORDER BY 1"),
+            EngineName::Sqlite => {
+                let columns: Vec<String> =
+                    rows(tx, &format!("SELECT name FROM pragma_table_info('{table}')")).await?;
+                let quoted: Vec<String> = columns.iter().map(|column| format!("quote({column})")).collect();
+                format!("SELECT {} FROM {table}", quoted.join(" || ',' || "))
+            }
+        };
+        let mut found = rows(tx, &query).await?;
+        // By their first number, which is the key.
+        found.sort_by_key(|row| {
+            let digits = row.trim_start_matches('(').split(',').next().unwrap_or_default();
+            (digits.parse::<i64>().unwrap_or_default(), row.clone())
+        });
+        for row in found {
+            all.push_str(&format!("{table}: {row}\n"));
+        }
+    }
+    Ok(all)
+}
+
+/// Tables that acts on a drive write to.
+const TABLES: [&str; 11] = [
+    "drives",
+    "nodes",
+    "node_names",
+    "file_versions",
+    "changes",
+    "ops",
+    "sync_states",
+    "sync_metadata",
+    "conflicts",
+    "events",
+    "dav_locks",
+];
+
+async fn rows(tx: &mut Tx, text: &str) -> Result<Vec<String>, sql::Error> {
+    match &mut tx.engine {
+        Engine::Sqlite(transaction) => {
+            let mut all = Vec::new();
+            sql::sqlite::rows(transaction, text, &[], |row: String| {
+                all.push(row);
+                Ok::<_, sql::Error>(true)
+            })?;
+            Ok(all)
+        }
+        Engine::Postgres(transaction) => {
+            Ok(sqlx::query_scalar(AssertSqlSafe(text.to_owned())).fetch_all(&mut **transaction).await?)
         }
     }
 }

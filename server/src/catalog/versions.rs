@@ -4,7 +4,7 @@ use holdfast_protocol::ContentHash;
 use uuid::Uuid;
 
 use super::db::Tx;
-use super::sql::{self, Builder, row};
+use super::sql::{self, Builder, Value, portions, row};
 use crate::domain::stat::{Ident, Stat};
 use crate::error::{Error, Result};
 
@@ -143,35 +143,67 @@ pub struct NewVersion<'a> {
     pub device_id: Option<i64>,
 }
 
-const INSERT: &str = "INSERT INTO file_versions (uuid, drive_id, node_id, n, path, hash, size, mtime_ns, ino, btime_ns, origin, \
-     slot, sealed, reason, created_at, created_by, device_id) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) RETURNING id";
+macro_rules! insert {
+    ($values:literal) => {
+        concat!(
+            "INSERT INTO file_versions (uuid, drive_id, node_id, n, path, hash, size, mtime_ns, ino, btime_ns, origin, \
+             slot, sealed, reason, created_at, created_by, device_id) ",
+            $values
+        )
+    };
+}
+
+const INSERT: &str = insert!(
+    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) RETURNING id"
+);
+
+impl NewVersion<'_> {
+    /// In the order of the columns.
+    fn values(&self, uuid: Uuid) -> [Value<'_>; 17] {
+        [
+            uuid.into(),
+            self.drive_id.into(),
+            self.node_id.into(),
+            self.n.into(),
+            self.path.into(),
+            self.hash.as_bytes()[..].into(),
+            self.size.into(),
+            self.mtime_ns.into(),
+            self.ident.ino.cast_signed().into(),
+            self.ident.btime_ns.into(),
+            self.origin.into(),
+            self.slot.into(),
+            self.sealed.into(),
+            self.reason.into(),
+            self.now.into(),
+            self.created_by.into(),
+            self.device_id.into(),
+        ]
+    }
+}
 
 /// Adds a version; returns its internal key.
 ///
 /// # Errors
 /// The catalogue's.
 pub async fn insert(tx: &mut Tx, new: &NewVersion<'_>) -> Result<i64> {
-    Ok(sql::query(INSERT)
-        .bind(sql::new_id())
-        .bind(new.drive_id)
-        .bind(new.node_id)
-        .bind(new.n)
-        .bind(new.path)
-        .bind(&new.hash.as_bytes()[..])
-        .bind(new.size)
-        .bind(new.mtime_ns)
-        .bind(new.ident.ino.cast_signed())
-        .bind(new.ident.btime_ns)
-        .bind(new.origin)
-        .bind(new.slot)
-        .bind(new.sealed)
-        .bind(new.reason)
-        .bind(new.now)
-        .bind(new.created_by)
-        .bind(new.device_id)
-        .fetch_one(tx)
-        .await?)
+    Ok(sql::query(INSERT).bind_all(new.values(sql::new_id())).fetch_one(tx).await?)
+}
+
+/// As [`insert`], of many; their internal keys in their order.
+///
+/// # Errors
+/// The catalogue's.
+pub async fn insert_all(tx: &mut Tx, new: &[NewVersion<'_>]) -> Result<Vec<i64>> {
+    let ids: Vec<Uuid> = new.iter().map(|_| sql::new_id()).collect();
+    let mut given = Vec::with_capacity(new.len());
+    for (begin, new) in portions(new) {
+        let mut query = Builder::new(tx.engine_name(), insert!(""));
+        query.rows(new.iter().zip(&ids[begin..]).map(|(version, id)| version.values(*id)));
+        query.push(" RETURNING id, uuid");
+        given.extend(query.build().fetch_all::<(i64, Uuid)>(tx).await?);
+    }
+    Ok(sql::in_order(&ids, given)?)
 }
 
 const BY_ID: &str = concat!("SELECT ", columns!(), joined!(), "WHERE v.id = $1");

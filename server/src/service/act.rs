@@ -4,6 +4,9 @@
 //! that the commit makes all of it the promise or none. It touches no file: the placer does, from the ops.
 
 mod leaving;
+mod many;
+
+pub use many::NewContent;
 
 use holdfast_protocol::DrivePath;
 use uuid::Uuid;
@@ -51,6 +54,11 @@ enum Origin<'a> {
     New { reason: &'a str },
     /// That of a conflict's candidate.
     Candidate { version: i64 },
+}
+
+/// What the activity log tells of a content beside its path.
+fn written(blob: &Blob, reason: &str) -> [(&'static str, String); 2] {
+    [("hash", blob.hash.to_string()), ("reason", reason.to_owned())]
 }
 
 /// One act on one drive.
@@ -155,7 +163,12 @@ impl<'t> Act<'t> {
         path: &DrivePath,
         detail: &[(&str, String)],
     ) -> Result<()> {
-        let event = NewEvent {
+        let event = self.event(kind, path, detail);
+        events::add(self.tx, event).await
+    }
+
+    fn event(&self, kind: &'static str, path: &DrivePath, detail: &[(&str, String)]) -> NewEvent {
+        NewEvent {
             at: self.actor.now,
             actor_id: self.actor.user_id,
             device_id: self.actor.device_id,
@@ -164,8 +177,7 @@ impl<'t> Act<'t> {
             path: Some(path.to_string()),
             result: "ok",
             detail: detail.iter().map(|(k, v)| ((*k).to_owned(), v.clone().into())).collect(),
-        };
-        events::add(self.tx, event).await
+        }
     }
 
     pub(super) async fn record(&mut self, seq: i64, kind: &'static str, old: &Side, id: i64) -> Result<Node> {
@@ -333,24 +345,11 @@ impl<'t> Act<'t> {
             slot: Some(blob.slot),
         };
         let node = nodes::set_content(self.tx, &before, seq, &content, self.actor.now).await?;
-        let op = NewOp {
-            uuid: blob.slot,
-            drive_id: self.drive.id,
-            seq,
-            kind: "put",
-            node_id: before.id,
-            version_id: Some(version),
-            path: path.as_str().to_owned(),
-            dst: None,
-            ident: blob.stat.ident,
-            hash: Some(blob.hash),
-            displaced,
-            now: self.actor.now,
-        };
+        let op = NewOp { displaced, ..self.put_op(&node, version, path, blob) };
         ops::insert(self.tx, &op).await?;
         let old = if before.current_version_id.is_none() { Side::default() } else { Side::from(&before) };
         self.record_as(seq, if created { "add" } else { "modify" }, &old, &node).await?;
-        let detail = [("hash", blob.hash.to_string()), ("reason", reason.to_owned())];
+        let detail = written(blob, reason);
         self.log(if created { "file-created" } else { "file-changed" }, path, &detail).await?;
         Ok(Written { node, seq, created })
     }
@@ -383,11 +382,36 @@ impl<'t> Act<'t> {
         nodes::insert(self.tx, &new).await
     }
 
-    async fn version(&mut self, node: &Node, path: &DrivePath, blob: &Blob, reason: &str) -> Result<i64> {
-        let new = NewVersion {
+    /// The placement of a content that a file has got.
+    fn put_op(&self, node: &Node, version: i64, path: &DrivePath, blob: &Blob) -> NewOp {
+        NewOp {
+            uuid: blob.slot,
             drive_id: self.drive.id,
-            node_id: Some(node.id),
-            n: Some(node.last_version + 1),
+            seq: node.seq,
+            kind: "put",
+            node_id: node.id,
+            version_id: Some(version),
+            path: path.as_str().to_owned(),
+            dst: None,
+            ident: blob.stat.ident,
+            hash: Some(blob.hash),
+            displaced: None,
+            now: self.actor.now,
+        }
+    }
+
+    /// A content as the version of a file with a number.
+    fn new_version<'b>(
+        &self,
+        (node, n): (i64, i64),
+        path: &'b DrivePath,
+        blob: &Blob,
+        reason: &'b str,
+    ) -> NewVersion<'b> {
+        NewVersion {
+            drive_id: self.drive.id,
+            node_id: Some(node),
+            n: Some(n),
             path: path.as_str(),
             hash: blob.hash,
             size: blob.size.cast_signed(),
@@ -400,7 +424,11 @@ impl<'t> Act<'t> {
             now: self.actor.now,
             created_by: self.actor.user_id,
             device_id: self.actor.device_id,
-        };
+        }
+    }
+
+    async fn version(&mut self, node: &Node, path: &DrivePath, blob: &Blob, reason: &str) -> Result<i64> {
+        let new = self.new_version((node.id, node.last_version + 1), path, blob, reason);
         let version = versions::insert(self.tx, &new).await?;
         if let Some(known) = &blob.sums {
             sums::set(self.tx, version, &known.sha1, &known.md5).await?;

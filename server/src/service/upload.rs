@@ -27,6 +27,35 @@ pub struct Declared {
     pub limit: Option<u64>,
 }
 
+impl Declared {
+    /// A staged content, if it is what was declared; else nothing is left of it.
+    fn is_met(&self, mounted: &Mounted, blob: Blob) -> Result<Blob> {
+        let refused = match self.hash {
+            Some(hash) if hash != blob.hash => Some(other_digest(hash, blob.hash)),
+            _ if self.checksums.iter().all(|declared| is_so(declared, &blob)) => None,
+            _ => Some(Error::malformed("the content is not what its checksum says").code("other-checksum")),
+        };
+        let Some(refused) = refused else { return Ok(blob) };
+        mounted.store.discard(blob.slot);
+        Err(refused)
+    }
+}
+
+/// Stages a small content that is here as a whole, and of which no checksums are declared or kept. Blocks. It is not durable yet.
+///
+/// # Errors
+/// As [`Upload::begin`] and [`Upload::finish`]; then nothing is left.
+pub fn stage_whole(
+    mounted: &Mounted,
+    declared: &Declared,
+    bytes: &[u8],
+    hints: &FinishHints,
+) -> Result<Blob> {
+    fits(mounted, bytes.len() as u64, declared.limit)?;
+    let blob = mounted.store.stage_whole(bytes, hints).map_err(disk_error)?;
+    declared.is_met(mounted, blob)
+}
+
 /// A content that is arriving.
 pub struct Upload {
     mounted: Arc<Mounted>,
@@ -79,14 +108,7 @@ impl Upload {
             return Err(self.other_length());
         }
         let blob = self.staged.finish(hints).await.map_err(disk_error)?;
-        let refused = match self.declared.hash {
-            Some(hash) if hash != blob.hash => Some(other_digest(hash, blob.hash)),
-            _ if self.declared.checksums.iter().all(|declared| is_so(declared, &blob)) => None,
-            _ => Some(Error::malformed("the content is not what its checksum says").code("other-checksum")),
-        };
-        let Some(refused) = refused else { return Ok(blob) };
-        self.mounted.store.discard(blob.slot);
-        Err(refused)
+        self.declared.is_met(&self.mounted, blob)
     }
 
     fn other_length(&self) -> Error {

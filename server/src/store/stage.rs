@@ -72,6 +72,16 @@ enum Work {
 }
 
 impl FolderDrive {
+    /// Stages a content that is here as a whole. Blocks.
+    ///
+    /// # Errors
+    /// What the file system says; then nothing is left behind.
+    pub fn stage_whole(&self, bytes: &[u8], hints: &FinishHints) -> io::Result<Blob> {
+        let mut writer = Writer::new(Arc::clone(&self.shared), slots::new_slot())?;
+        writer.write(bytes)?;
+        Ok(writer.finish(hints)?.keep())
+    }
+
     /// Begins a content. With `sums`, its checksums are made as well.
     pub fn stage(&self, sums: bool) -> Staged {
         let work = Work::Begin(Arc::clone(&self.shared), sums);

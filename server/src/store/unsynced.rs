@@ -11,8 +11,9 @@ use holdfast_disk as disk;
 
 use super::SlotId;
 
-/// So many files at most are held open; others are synced before they are closed.
-const OPEN: usize = 256;
+/// So many files at most are held open, enough for what a device has on its way in batches; others are synced before they are
+/// closed, each by itself.
+const OPEN: usize = 512;
 /// Beyond so many at once the whole file system is synced in one call: one commit of its journal, where each file alone
 /// would take one. But not when there is much to write: that of other programs would be waited for.
 const ONE_BY_ONE: usize = 2;

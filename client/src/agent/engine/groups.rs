@@ -14,6 +14,8 @@ use crate::agent::trees::NodeId;
 const TRIES: usize = 4;
 /// Most steps of a group, and most bytes that are sent by one.
 const MOST: usize = 1_000;
+/// Most contents that are sent by one: between two groups nothing is on its way, and both sides wait for each other.
+const MOST_SENT: usize = 4_000;
 const MOST_BYTES: u64 = 32 * 1024 * 1024;
 
 /// What a round needs besides the engine.
@@ -97,6 +99,7 @@ impl Class {
             Self::MoveHere => 1,
             // These are taken apart as they arrive.
             Self::Notes | Self::Receive => usize::MAX,
+            Self::Send => MOST_SENT,
             _ => MOST,
         }
     }

@@ -10,6 +10,7 @@ pub(crate) use column::row;
 pub use column::{Column, Columns, FromRow, Value};
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use futures_util::TryStreamExt as _;
 use sqlx::postgres::{PgArguments, PgRow};
@@ -98,6 +99,13 @@ impl<'q> Query<'q> {
     #[must_use]
     pub fn bind(mut self, value: impl Into<Value<'q>>) -> Self {
         self.values.push(value.into());
+        self
+    }
+
+    /// Adds the next values.
+    #[must_use]
+    pub fn bind_all(mut self, values: impl IntoIterator<Item = Value<'q>>) -> Self {
+        self.values.extend(values);
         self
     }
 
@@ -212,6 +220,15 @@ impl<'q> Query<'q> {
 /// of one time then lie together in the index of their ids, where wholly random ones would touch a page each.
 pub fn new_id() -> Uuid {
     Uuid::now_v7()
+}
+
+/// The keys that an engine gave to new rows, in the order of these rows' public ids.
+///
+/// # Errors
+/// [`Error::NoRow`] when one of them has none.
+pub fn in_order(ids: &[Uuid], given: Vec<(i64, Uuid)>) -> Result<Vec<i64>, Error> {
+    let given: HashMap<Uuid, i64> = given.into_iter().map(|(key, id)| (id, key)).collect();
+    ids.iter().map(|id| given.get(id).copied().ok_or(Error::NoRow)).collect()
 }
 
 fn postgres_plan<T: FromRow>(row: &PgRow) -> Result<Vec<usize>, Error> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{Acted, Prepared, Staged, Step};
+use super::{Acted, Prepared, Staged, Step, new_files};
 use crate::catalog::db::{AMBIGUOUS, Tx};
 use crate::catalog::drives::Right;
 use crate::catalog::nodes;
@@ -229,14 +229,54 @@ pub async fn commit_in(
     now: i64,
     who: &Who,
     todo: Vec<Todo>,
+    folders: Vec<StagedFolder>,
+) -> Result<Committed> {
+    commit_by(ShortWay::default(), tx, (drive, now), who, todo, folders).await
+}
+
+/// As [`commit_in`], each act by itself.
+#[cfg(test)]
+pub async fn commit_one_by_one(
+    tx: &mut Tx,
+    drive: i64,
+    now: i64,
+    who: &Who,
+    todo: Vec<Todo>,
+    folders: Vec<StagedFolder>,
+) -> Result<Committed> {
+    let never = ShortWay { wait: usize::MAX, ..ShortWay::default() };
+    commit_by(never, tx, (drive, now), who, todo, folders).await
+}
+
+async fn commit_by(
+    mut short: ShortWay,
+    tx: &mut Tx,
+    (drive, now): (i64, i64),
+    who: &Who,
+    todo: Vec<Todo>,
     mut folders: Vec<StagedFolder>,
 ) -> Result<Committed> {
     let mut outcomes = Vec::with_capacity(todo.len());
     let mut needs = None;
-    for act in todo {
+    while let Some(act) = todo.get(outcomes.len()) {
+        if short.is_tried() {
+            let part = tx.begin_part().await?;
+            let done = new_files::all(tx, drive, now, who, &todo[outcomes.len()..]).await;
+            short.went(done.as_ref().map_or(0, Vec::len));
+            match done {
+                Ok(done) => {
+                    tx.keep_part().await?;
+                    if !done.is_empty() {
+                        outcomes.extend(done.into_iter().map(Ok));
+                        continue;
+                    }
+                }
+                Err(_) => tx.undo_part(part).await?,
+            }
+        }
         let given = folders.clone();
         let part = tx.begin_part().await?;
-        match one(tx, drive, now, who, &act, &mut folders).await {
+        match one(tx, drive, now, who, act, &mut folders).await {
             Ok(outcome) => {
                 tx.keep_part().await?;
                 outcomes.push(Ok(outcome));
@@ -253,6 +293,29 @@ pub async fn commit_in(
         }
     }
     Ok(Committed { outcomes, folders, needs })
+}
+
+/// When the short way for new files is tried: where it has led nowhere, not before ever more acts were carried out by themselves,
+/// so that looking for it costs a batch of other acts little.
+#[derive(Default)]
+struct ShortWay {
+    wait: usize,
+    pause: usize,
+}
+
+impl ShortWay {
+    /// Asked before each act.
+    fn is_tried(&mut self) -> bool {
+        let now = self.wait == 0;
+        self.wait = self.wait.saturating_sub(1);
+        now
+    }
+
+    /// So many acts went by it.
+    fn went(&mut self, acts: usize) {
+        self.pause = if acts > 0 { 0 } else { (self.pause * 2).max(1) };
+        self.wait = self.pause;
+    }
 }
 
 /// How many more folders an act needs that was refused for want of them.
@@ -276,7 +339,7 @@ async fn one(
     let before = act.head();
     let outcome = match (&*todo.step, todo.blob) {
         (Step::Put(file), Some(blob)) => {
-            let reason = if who.syncing.is_some() { "sync" } else { "manual" };
+            let reason = who.reason();
             let (path, expect, parents) = (file.path.clone(), file.expect, file.parents);
             let put = Put { path, blob, expect, parents, reason, upload: None };
             match files::put_in(&mut act, &put, who, folders).await? {
@@ -315,7 +378,7 @@ fn changed(done: PutDone, before: i64, head: i64) -> Outcome<Told> {
     }
 }
 
-fn told(done: PutDone, seq: Option<i64>) -> Told {
+pub(super) fn told(done: PutDone, seq: Option<i64>) -> Told {
     let acted = Acted { node: Some(done.node), created: done.created, version: done.version, placed: true };
     Told { acted, seq }
 }

@@ -4,6 +4,7 @@
 //! An act that is refused takes none of the others along. What is dropped before it was committed leaves nothing behind.
 
 mod carry_out;
+mod new_files;
 
 use std::sync::Arc;
 
@@ -11,17 +12,23 @@ use bytes::Bytes;
 use holdfast_protocol::{ContentHash, DrivePath};
 use tokio::task::{JoinHandle, JoinSet};
 
+#[cfg(test)]
+pub use carry_out::commit_one_by_one;
 pub use carry_out::{Committed, Todo, Told, commit_in};
 
 use super::files::{Deletion, Expect, Transfer, Who, disk_error};
 use super::placement::Mounted;
-use super::upload::{Declared, Upload};
+use super::upload::{self, Declared};
 use crate::catalog::nodes::Node;
 use crate::error::{Error, Result};
 use crate::store::{Blob, FinishHints, Phys, SlotId};
 
-/// Contents that are written into their slots at once: so many are in memory at most.
-const AT_ONCE: usize = 8;
+/// Contents that one job writes into their slots, fewer where they come to so many bytes: a job by itself takes as long as a
+/// small content does.
+const OF_A_JOB: usize = 16;
+const BYTES_OF_A_JOB: usize = 1024 * 1024;
+/// Jobs at once: what they write is in memory at most.
+const AT_ONCE: usize = 4;
 
 /// So many contents are made durable by one sync: until then their files are held open, and the store holds not many more.
 const SYNCED_TOGETHER: usize = 128;
@@ -79,7 +86,10 @@ pub struct Batch {
     /// Most bytes of a file, where there is a limit.
     limit: Option<u64>,
     acts: Vec<Prepared>,
-    staging: JoinSet<(usize, Result<Staged>)>,
+    /// Contents for the next job.
+    arrived: Vec<Arrived>,
+    arrived_bytes: usize,
+    staging: JoinSet<Vec<(usize, Result<Staged>)>>,
     /// What was staged since the last sync was begun.
     unsynced: Vec<SlotId>,
     syncing: Option<JoinHandle<std::io::Result<()>>>,
@@ -90,6 +100,22 @@ struct Prepared {
     step: Result<Step>,
     /// Its content, once it is staged.
     content: Option<Staged>,
+}
+
+/// A content that waits to be staged.
+struct Arrived {
+    /// The place of its act.
+    at: usize,
+    declared: Declared,
+    hints: FinishHints,
+    content: Bytes,
+}
+
+impl Arrived {
+    fn stage(self, mounted: &Arc<Mounted>) -> Result<Staged> {
+        let blob = upload::stage_whole(mounted, &self.declared, &self.content, &self.hints)?;
+        Ok(Staged { mounted: Arc::clone(mounted), blob, kept: false })
+    }
 }
 
 /// A content in its slot, which is removed again with this unless it is kept.
@@ -121,6 +147,8 @@ impl Batch {
             who,
             limit,
             acts: Vec::new(),
+            arrived: Vec::new(),
+            arrived_bytes: 0,
             staging: JoinSet::new(),
             unsynced: Vec::new(),
             syncing: None,
@@ -134,16 +162,15 @@ impl Batch {
     pub async fn add(&mut self, step: Result<Step>, content: Bytes) -> Result<()> {
         let at = self.acts.len();
         if let Ok(Step::Put(file)) = &step {
-            while self.staging.len() >= AT_ONCE {
-                self.staged().await;
-            }
-            let (size, limit) = (Some(content.len() as u64), self.limit);
-            let declared = Declared { size, hash: file.hash, limit, ..Declared::default() };
+            let declared = Declared { hash: file.hash, limit: self.limit, ..Declared::default() };
             let hints = FinishHints { mtime_ns: file.mtime_ns, at: Some(Phys::from(&file.path)) };
-            let mounted = Arc::clone(&self.mounted);
-            self.staging.spawn(async move { (at, stage(mounted, declared, hints, content).await) });
+            self.arrived_bytes += content.len();
+            self.arrived.push(Arrived { at, declared, hints, content });
         }
         self.acts.push(Prepared { step, content: None });
+        if self.arrived.len() >= OF_A_JOB || self.arrived_bytes >= BYTES_OF_A_JOB {
+            self.stage().await;
+        }
         if self.unsynced.len() >= SYNCED_TOGETHER {
             self.sync().await?;
         }
@@ -163,12 +190,24 @@ impl Batch {
         Ok(())
     }
 
-    /// Takes note of a content that was staged.
+    /// Has what has arrived written into slots; waits while too many jobs are at that.
+    async fn stage(&mut self) {
+        while self.staging.len() >= AT_ONCE {
+            self.staged().await;
+        }
+        self.arrived_bytes = 0;
+        let arrived = std::mem::take(&mut self.arrived);
+        let mounted = Arc::clone(&self.mounted);
+        self.staging
+            .spawn_blocking(move || arrived.into_iter().map(|one| (one.at, one.stage(&mounted))).collect());
+    }
+
+    /// Takes note of contents that were staged.
     async fn staged(&mut self) {
-        // A fault of a task leaves its act without a content, which is told below.
-        if let Some(Ok((at, staged))) = self.staging.join_next().await
-            && let Some(act) = self.acts.get_mut(at)
-        {
+        // A fault of a job leaves its acts without their contents, which is told below.
+        let Some(Ok(staged)) = self.staging.join_next().await else { return };
+        for (at, staged) in staged {
+            let Some(act) = self.acts.get_mut(at) else { continue };
             match staged {
                 Ok(staged) => {
                     self.unsynced.push(staged.blob.slot);
@@ -185,6 +224,7 @@ impl Batch {
     /// # Errors
     /// 507 or 503 when the contents cannot be made durable: then nothing was done.
     pub async fn commit(mut self) -> Result<Vec<Result<Acted>>> {
+        self.stage().await;
         while !self.staging.is_empty() {
             self.staged().await;
         }
@@ -198,16 +238,4 @@ impl Batch {
         }
         carry_out::all(&self.mounted, &self.who, std::mem::take(&mut self.acts)).await
     }
-}
-
-async fn stage(
-    mounted: Arc<Mounted>,
-    declared: Declared,
-    hints: FinishHints,
-    content: Bytes,
-) -> Result<Staged> {
-    let mut upload = Upload::begin(&mounted, declared)?;
-    upload.write(content).await?;
-    let blob = upload.finish(hints).await?;
-    Ok(Staged { mounted, blob, kept: false })
 }

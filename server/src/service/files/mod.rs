@@ -51,6 +51,11 @@ impl Who {
             now,
         }
     }
+
+    /// Why a content of theirs becomes a version.
+    pub(super) fn reason(&self) -> &'static str {
+        if self.syncing.is_some() { "sync" } else { "manual" }
+    }
 }
 
 /// What the caller expects to replace.

@@ -89,6 +89,11 @@ impl Guard {
         self.0.as_ref().map(|said| said.tokens.as_slice()).unwrap_or_default()
     }
 
+    /// Whether a request has conditions, which are looked at before each of its acts.
+    pub(in crate::service) fn has_conditions(&self) -> bool {
+        !self.lists().is_empty()
+    }
+
     fn lists(&self) -> &[List] {
         self.0.as_ref().map(|said| said.lists.as_slice()).unwrap_or_default()
     }
@@ -199,7 +204,11 @@ impl Act<'_> {
         Held { node: lock.node_id, deep: lock.deep, shared: lock.shared, presented }
     }
 
-    async fn has_locks(&mut self) -> Result<bool> {
+    /// Whether anything in the drive is locked.
+    ///
+    /// # Errors
+    /// The catalogue's.
+    pub(in crate::service) async fn has_locks(&mut self) -> Result<bool> {
         if let Some(known) = self.has_locks {
             return Ok(known);
         }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at what it did not expect")]
 
 mod accounts;
+mod batches;
 mod follow;
 mod gone;
 mod outside;
