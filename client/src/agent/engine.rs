@@ -11,9 +11,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use holdfast_protocol::ContentHash;
 
 use super::contract::{Disk, Heard, Remote, Scan, Trouble};
-use super::plan::{self, Plan, Settings, Step, Withheld, level};
+use super::plan::{self, Intent, Plan, Settings, Step, Withheld, level};
 use super::store::{Memory, Note, Store};
-use super::trees::{BaseRow, Look, What};
+use super::trees::{BaseRow, Look, NodeId, What};
 use groups::Run;
 
 /// So often a sync looks anew; whoever goes on changing things meanwhile is met by the next sync.
@@ -290,7 +290,21 @@ impl<R: Remote<Outgoing = D::Outgoing>, D: Disk> Engine<R, D> {
 }
 
 /// Stores notes, and then counts on them.
-fn note(store: &mut Store, memory: &mut Memory, notes: Vec<Note>) -> Result<(), Trouble> {
+fn note(store: &mut Store, memory: &mut Memory, mut notes: Vec<Note>) -> Result<(), Trouble> {
+    if !memory.intents.is_empty() {
+        let agreed: HashSet<NodeId> = notes
+            .iter()
+            .filter_map(|note| match note {
+                Note::Agreed(row) => Some(row.id),
+                _ => None,
+            })
+            .collect();
+        let answered = memory.intents.iter().filter_map(|intent| match intent {
+            Intent::Put { id: Some(id), .. } if agreed.contains(id) => Some(Note::Answered(*id)),
+            _ => None,
+        });
+        notes.extend(answered.collect::<Vec<_>>());
+    }
     if !notes.is_empty() {
         store.note(&notes)?;
         memory.note(notes);

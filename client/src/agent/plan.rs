@@ -227,7 +227,8 @@ fn sent(remote: &RemoteTree, base: &BaseTree, intents: &[Intent]) -> Vec<BaseRow
                 let row = BaseRow { parent: *parent, name: name.clone(), seq: Some(node.seq), ..row };
                 rows.insert(row.id, row);
             }
-            (Some(row), Intent::Put { .. }) if row.hash != hash => {
+            // What was to be new cannot have replaced what was agreed on since: that somebody else wrote.
+            (Some(row), Intent::Put { id: Some(_), .. }) if row.hash != hash => {
                 rows.insert(row.id, BaseRow { hash, seq: Some(node.seq), ..row });
             }
             (None, Intent::Put { id: None, .. } | Intent::Make { .. }) => {

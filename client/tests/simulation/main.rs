@@ -100,6 +100,14 @@ sweeps! { On::Twin,
     the_catalogue_does_the_same_where_some_cannot_tell_names_apart: Folding, 7_000_000, 600;
 }
 
+/// What each of them found is told in docs/reliability.md.
+#[test]
+fn schedules_that_failed_once_do_so_no_more() {
+    let failed = [(Kind::Busy, 30_024_155), (Kind::Scoped, 30_027_898)];
+    let again = failed.map(|(kind, seed)| failures(On::Memory, kind, seed..seed + 1).collect::<Vec<_>>());
+    none(&again.concat());
+}
+
 fn on() -> On {
     if std::env::var_os("HOLDFAST_SIM_TWIN").is_some() { On::Twin } else { On::Memory }
 }

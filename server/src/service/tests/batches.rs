@@ -56,6 +56,7 @@ async fn house(db: &Db) -> House {
                 name_key: "home",
                 kind: "nas",
                 unique_identifier: "home",
+                provider: None,
                 root: Some("/nowhere"),
                 now: 0,
             };
