@@ -14,6 +14,9 @@ use crate::domain::drives::{self as rules, Kind};
 use crate::error::{Error, Result};
 use crate::service::caller::Caller;
 
+/// Most drives of an account.
+const MOST: usize = 5_000;
+
 /// Why a drive that its owner took offline is out of reach.
 pub(super) const TAKEN_OFFLINE: &str = "its owner took it offline";
 
@@ -32,9 +35,17 @@ pub struct Reported<'a> {
 
 /// Adds a drive that a device has reported, or is going to.
 ///
+/// `visible` is what the owner may see by now.
+///
 /// # Errors
-/// 409 `drive-exists`, 422 for a provider that is none, or the catalogue's.
-pub async fn add_reported(tx: &mut Tx, owner: i64, reported: &Reported<'_>, now: i64) -> Result<Drive> {
+/// 409 `drive-exists` or `too-many-drives`, 422 for a provider that is none, or the catalogue's.
+pub async fn add_reported(
+    tx: &mut Tx,
+    owner: i64,
+    visible: &[Visible],
+    reported: &Reported<'_>,
+    now: i64,
+) -> Result<Drive> {
     if let Some(provider) = reported.provider {
         rules::provider(provider).map_err(Error::invalid)?;
     }
@@ -49,18 +60,20 @@ pub async fn add_reported(tx: &mut Tx, owner: i64, reported: &Reported<'_>, now:
         root: None,
         now,
     };
-    add(tx, &new).await
+    add(tx, visible, &new).await
 }
 
-/// Adds a drive, and logs that.
-pub(super) async fn add(tx: &mut Tx, new: &NewDrive<'_>) -> Result<Drive> {
-    let is_taken = |one: &Visible| {
-        one.drive.owner_id == new.owner_id
-            && (fold_key(&one.drive.name) == new.name_key
-                || one.drive.unique_identifier == new.unique_identifier)
+/// Adds a drive to those that its owner may see, and logs that.
+pub(super) async fn add(tx: &mut Tx, visible: &[Visible], new: &NewDrive<'_>) -> Result<Drive> {
+    let own = || visible.iter().filter(|one| one.drive.owner_id == new.owner_id);
+    let is_taken = |one: &&Visible| {
+        fold_key(&one.drive.name) == new.name_key || one.drive.unique_identifier == new.unique_identifier
     };
-    if let Some(there) = rows::visible(tx, new.owner_id).await?.into_iter().find(is_taken) {
+    if let Some(there) = own().find(is_taken) {
         return Err(exists().with("drive", there.drive.uuid.to_string()));
+    }
+    if own().count() >= MOST {
+        return Err(Error::conflict(format!("an account has at most {MOST} drives")).code("too-many-drives"));
     }
     let (id, _) = rows::insert(tx, new).await?;
     log(tx, new.owner_id, Some(id), "drive-created", &[], new.now).await?;
@@ -254,7 +267,8 @@ pub async fn create_reported(
         .write(move |tx| {
             Box::pin(async move {
                 let new = Reported { name, kind, identifier: &identifier, provider: provider.as_deref() };
-                add_reported(tx, user, &new, at).await
+                let visible = rows::visible(tx, user).await?;
+                add_reported(tx, user, &visible, &new, at).await
             })
         })
         .await?;

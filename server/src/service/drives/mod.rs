@@ -285,6 +285,9 @@ impl Drives {
 
     async fn as_shown(&self, visible: Visible) -> Result<Shown> {
         let (id, seq) = (visible.drive.id, visible.drive.head_seq);
+        if visible.drive.root.is_none() {
+            return Ok(Shown { visible, offline: None, head: None });
+        }
         let head = self.shared.db.read(move |tx| Box::pin(changes::token_at(tx, id, seq))).await?;
         let offline = self.online(id).err().map(|error| error.public().to_owned());
         Ok(Shown { visible, offline, head })

@@ -87,7 +87,8 @@ async fn make(app: &App, user: i64, wanted: Wanted) -> Result<Drive> {
                     root: Some(&path),
                     now,
                 };
-                add(tx, &new).await
+                let visible = rows::visible(tx, user).await?;
+                add(tx, &visible, &new).await
             })
         })
         .await;

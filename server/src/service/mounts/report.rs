@@ -219,7 +219,7 @@ impl Known {
         let wanted = seen.name.as_deref().unwrap_or_else(|| kind.called());
         let name = drives::free_name(&self.visible, user, wanted)?;
         let new = drives::Reported { name, kind, identifier, provider: seen.provider.as_deref() };
-        let drive = drives::add_reported(tx, user, &new, at).await?;
+        let drive = drives::add_reported(tx, user, &self.visible, &new, at).await?;
         let id = drive.id;
         self.visible.push(Visible { drive, right: drive_rows::Right::Own });
         Ok(id)

@@ -21,5 +21,5 @@ pub async fn get(
     let shown = app.drives.show(caller.user_id, &drive).await?;
     let id = shown.visible.drive.uuid.to_string();
     let mounts = mounts::of_drive(&app, &caller, id).await?;
-    Ok(Json(Drive::from(shown).with(&mounts)))
+    Ok(Json(Drive::from(shown).with(mounts)))
 }

@@ -1,11 +1,15 @@
 //! `GET /api/drives`
 
+use std::collections::HashMap;
+
 use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::{Drive, Include};
 use crate::app::App;
+use crate::catalog::mounts::Mount;
 use crate::error::Error;
 use crate::http::extract::{Json, Query};
 use crate::http::problem::Problem;
@@ -36,8 +40,15 @@ pub async fn list(
     let shown = app.drives.shown(caller.user_id).await?;
     let mut items: Vec<Drive> = shown.into_iter().map(Drive::from).collect();
     if with_mounts {
-        let mounts = mounts::of_drives(&app, &caller).await?;
-        items = items.into_iter().map(|drive| drive.with(&mounts)).collect();
+        let mut of: HashMap<Uuid, Vec<Mount>> = HashMap::new();
+        for mount in mounts::of_drives(&app, &caller).await? {
+            of.entry(mount.drive_uuid).or_default().push(mount);
+        }
+        let with_own = |drive: Drive| {
+            let own = of.remove(&drive.id).unwrap_or_default();
+            drive.with(own)
+        };
+        items = items.into_iter().map(with_own).collect();
     }
     Ok(Json(Drives { items, next: None }))
 }

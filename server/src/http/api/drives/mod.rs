@@ -72,10 +72,9 @@ pub struct Drive {
 }
 
 impl Drive {
-    /// With those of some mounts that are its own.
-    fn with(mut self, mounts: &[mounts::Mount]) -> Self {
-        let own = mounts.iter().filter(|mount| mount.drive_uuid == self.id);
-        self.client_mounts = Some(own.cloned().map(Mount::from).collect());
+    /// With its mounts.
+    fn with(mut self, mounts: Vec<mounts::Mount>) -> Self {
+        self.client_mounts = Some(mounts.into_iter().map(Mount::from).collect());
         self
     }
 }
