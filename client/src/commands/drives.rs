@@ -87,7 +87,7 @@ async fn tell_where(context: &Context, paths: &[PathBuf]) -> Result<(), Failure>
             }
             match found.found {
                 Some(there) => {
-                    context.out.line(&visible(&format!("{}:{}", there.drive.name, there.relative_path)))?
+                    context.out.line(&visible(&format!("{}:{}", there.drive.name, there.relative_path)))?;
                 }
                 None => eprintln!("holdfast: {}: {}", visible(&found.path), found.reason.unwrap_or_default()),
             }
