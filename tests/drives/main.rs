@@ -1,5 +1,5 @@
 //! Drives: which there are, where each device has them, and what becomes of them (documents 000 and 001).
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test says what it expects by failing")]
+#![expect(clippy::unwrap_used, reason = "a test says what it expects by failing")]
 
 mod bad_input;
 mod disks;
