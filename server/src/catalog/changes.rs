@@ -116,7 +116,7 @@ pub async fn insert(
     Ok(())
 }
 
-/// As [`insert`], of many.
+/// As [`insert()`], of many.
 ///
 /// # Errors
 /// The catalogue's.

@@ -188,7 +188,7 @@ pub async fn insert(tx: &mut Tx, new: &NewOp) -> Result<()> {
     Ok(())
 }
 
-/// As [`insert`], of many.
+/// As [`insert()`], of many.
 ///
 /// # Errors
 /// The catalogue's.

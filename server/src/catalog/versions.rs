@@ -190,7 +190,7 @@ pub async fn insert(tx: &mut Tx, new: &NewVersion<'_>) -> Result<i64> {
     Ok(sql::query(INSERT).bind_all(new.values(sql::new_id())).fetch_one(tx).await?)
 }
 
-/// As [`insert`], of many; their internal keys in their order.
+/// As [`insert()`], of many; their internal keys in their order.
 ///
 /// # Errors
 /// The catalogue's.

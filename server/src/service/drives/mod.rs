@@ -207,7 +207,7 @@ impl Drives {
         Ok(mounted)
     }
 
-    /// The drive that a name or UUID means to a user, open and with their right; see [`named`] and [`Drives::online`].
+    /// The drive that a name or UUID means to a user, open and with their right; see [`named()`] and [`Drives::online`].
     ///
     /// # Errors
     /// 404, 409 with candidates, 503.
