@@ -29,6 +29,8 @@ const LARGE: &[&str] = &["changes", "file_versions", "node_names", "nodes", "syn
 const OF_THE_WHOLE: &[&str] = &[
     "agreements::EMPTY",
     "devices::FORGET_SYNC",
+    "drive_writes::FORGET",
+    "drive_writes::TAKE_APART",
     "sync::FILES",
     "sync::FOLDERS",
     "sync::ROWS",
