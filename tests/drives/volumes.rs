@@ -168,6 +168,26 @@ both_engines! {
         server.client().get("/api/volumes").await.expect_problem(401);
     }
 
+    async fn a_backup_of_a_disk_is_not_taken_for_it_while_it_is_away(builder: Builder) {
+        let machine = Machine::new();
+        let server = machine.started(builder).await;
+        let admin = server.admin().await;
+        let place = |name: &str| server.scratch().canonicalize().unwrap().join(name);
+        std::fs::create_dir_all(place("usb")).unwrap();
+        admin.post("/api/drives", json!({"name": "Photos", "kind": "usb", "root": place("usb")})).await.expect(201);
+        admin.put("/api/drives/Photos/files/a.jpg", "old").await.expect(201);
+        let copied = std::process::Command::new("cp").arg("-a").arg(place("usb")).arg(place("backup")).status().unwrap();
+        assert!(copied.success());
+        admin.put("/api/drives/Photos/files/a.jpg", "new").await.expect(200);
+        std::fs::rename(place("usb"), place("away")).unwrap();
+        machine.has(&[disk("backup", Some(&place("backup")), 0)]);
+        refresh(&admin).await;
+        admin.get("/api/drives/Photos/files/a.jpg").await.expect_problem_named(503, "drive-offline");
+        machine.has(&[disk("backup", Some(&place("backup")), 0), disk("usb", Some(&place("away")), 0)]);
+        refresh(&admin).await;
+        assert_eq!(admin.get("/api/drives/Photos/files/a.jpg").await.text(), "new");
+    }
+
     async fn a_drive_continues_where_its_disk_is_plugged_in_next(builder: Builder) {
         let machine = Machine::new();
         let server = machine.started(builder).await;

@@ -4,15 +4,30 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use holdfast_disk::Signature;
+use holdfast_disk::stat::stat_path;
 use holdfast_disk::volumes::Snapshot;
 
 use super::Drives;
 use crate::catalog::drive_writes as writes;
 use crate::catalog::drives::Drive;
 use crate::catalog::events::{self, NewEvent};
+use crate::catalog::nodes;
+use crate::domain::stat::{Ident, Stat};
 use crate::error::{Error, Result};
 
+/// So many things of a drive are looked at to tell it from a copy.
+const SOME: i64 = 32;
+
 impl Drives {
+    /// Some of what lies at the top of a drive, and by which inodes it is known.
+    async fn some_of(&self, root: Option<i64>) -> Result<Vec<(String, Ident)>> {
+        let Some(root) = root else { return Ok(Vec::new()) };
+        let some = self.shared.db.read(move |tx| Box::pin(nodes::children(tx, root, "", SOME))).await?;
+        // What was placed and not marked is at its name as well.
+        let placed = some.into_iter().filter(|node| node.state == "live");
+        Ok(placed.map(|node| (node.name.clone(), node.ident())).collect())
+    }
+
     /// Looks for drives that are offline among what is mounted now.
     pub async fn look_for(self: &Arc<Self>, machine: &Snapshot) {
         self.look_again().await;
@@ -36,10 +51,12 @@ impl Drives {
     async fn look_for_one(self: &Arc<Self>, drive: Drive, mounted: Vec<PathBuf>) -> Result<()> {
         let Some(old) = drive.root.clone() else { return Ok(()) };
         let uuid = drive.uuid;
+        let known = self.some_of(drive.root_node_id).await?;
         let found = tokio::task::spawn_blocking(move || {
             let is_it = |root: &PathBuf| {
                 std::fs::File::open(root)
                     .is_ok_and(|folder| Signature::read(&folder).is_ok_and(|there| there.drive_id == uuid))
+                    && is_no_copy(root, &known)
             };
             let mut found: Vec<PathBuf> = candidates(Path::new(&old), &mounted).filter(is_it).collect();
             found.dedup();
@@ -73,6 +90,19 @@ impl Drives {
             .await?;
         self.opened(id).await
     }
+}
+
+/// A backup carries the signature, too, and would bring back what was there when it was made. Its files are other inodes.
+fn is_no_copy(root: &Path, known: &[(String, Ident)]) -> bool {
+    let is_it = |(name, ident): &(String, Ident)| {
+        std::fs::symlink_metadata(root.join(name)).is_ok()
+            && stat_path(root.join(name)).is_ok_and(|there| Stat::from(there).ident == *ident)
+    };
+    let is_same = known.is_empty() || known.iter().any(is_it);
+    if !is_same {
+        tracing::warn!(root = %root.display(), "this looks like a copy of a drive that is offline; it is left alone");
+    }
+    is_same
 }
 
 /// Where a drive may be by now: on each disk that is mounted, at the place that it had on its own. Where that began in the old
