@@ -1,7 +1,7 @@
 //! Walking a tree beneath a root: no link followed, no mount crossed, nothing passed in silence (002-50).
 
 use std::collections::{HashSet, VecDeque};
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -48,9 +48,9 @@ pub enum Problem {
 pub struct Walk {
     root: OwnedFd,
     dev: u64,
-    folders: Vec<PathBuf>,
+    folders: Vec<String>,
     ready: VecDeque<Found>,
-    passed: HashSet<PathBuf>,
+    passed: HashSet<String>,
 }
 
 impl Walk {
@@ -59,14 +59,14 @@ impl Walk {
     /// # Errors
     /// When the root itself cannot be opened.
     pub fn new(root: impl AsFd) -> io::Result<Self> {
-        Self::under(root, Path::new(""))
+        Self::under(root, "")
     }
 
     /// Starts at a folder of a root; paths stay relative to the root.
     ///
     /// # Errors
     /// When the root itself cannot be opened. A missing folder is a problem of the walk.
-    pub fn under(root: impl AsFd, folder: &Path) -> io::Result<Self> {
+    pub fn under(root: impl AsFd, folder: &str) -> io::Result<Self> {
         let root = beneath::open_folder(root, "")?;
         let dev = stat_of(&root)?.dev;
         Ok(Self {
@@ -80,40 +80,40 @@ impl Walk {
 
     /// Does not look into a folder that was found just now.
     pub fn pass_over(&mut self, folder: &str) {
-        self.passed.insert(PathBuf::from(folder));
+        self.passed.insert(folder.to_owned());
     }
 
-    fn list(&mut self, folder: PathBuf) {
-        let entries = match beneath::open_folder(&self.root, &folder).and_then(|fd| list_folder(&fd)) {
+    fn list(&mut self, folder: &str) {
+        let entries = match beneath::open_folder(&self.root, folder).and_then(|fd| list_folder(&fd)) {
             Ok(entries) => entries,
             Err(e) if e.raw_os_error() == Some(rustix::io::Errno::XDEV.raw_os_error()) => {
-                return self.problem(folder, Problem::OtherFileSystem);
+                return self.problem(folder.into(), Problem::OtherFileSystem);
             }
-            Err(e) => return self.problem(folder, Problem::Unreadable(e)),
+            Err(e) => return self.problem(folder.into(), Problem::Unreadable(e)),
         };
-        let at_root = folder.as_os_str().is_empty();
-        let mut below = Vec::new();
+        let first = self.folders.len();
         for (name, stat) in entries {
-            if at_root && name == RESERVED {
+            if folder.is_empty() && name == RESERVED {
                 continue;
             }
-            let path = folder.join(&name);
-            match stat {
-                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-                Err(e) => self.problem(path, Problem::Unreadable(e)),
-                Ok(stat) if stat.dev != self.dev => self.problem(path, Problem::OtherFileSystem),
-                Ok(stat) => match path.into_os_string().into_string() {
-                    Err(raw) => self.problem(raw.into(), Problem::NotUtf8),
-                    Ok(path) => {
-                        if stat.kind == EntryKind::Folder {
-                            below.push(PathBuf::from(&path));
-                        }
-                        self.ready.push_back(Found::Entry { path, stat });
+            let why = match (stat, name.to_str()) {
+                (Err(e), _) if e.kind() == io::ErrorKind::NotFound => continue,
+                (Err(e), _) => Problem::Unreadable(e),
+                (Ok(stat), _) if stat.dev != self.dev => Problem::OtherFileSystem,
+                (Ok(_), None) => Problem::NotUtf8,
+                (Ok(stat), Some(name)) => {
+                    let path = joined(folder, name);
+                    if stat.kind == EntryKind::Folder {
+                        self.folders.push(path.clone());
                     }
-                },
-            }
+                    self.ready.push_back(Found::Entry { path, stat });
+                    continue;
+                }
+            };
+            self.problem(Path::new(folder).join(&name), why);
         }
-        self.folders.extend(below.into_iter().rev());
+        // The first by name is taken next.
+        self.folders[first..].reverse();
     }
 
     fn problem(&mut self, path: PathBuf, why: Problem) {
@@ -131,7 +131,7 @@ impl Iterator for Walk {
             }
             let folder = self.folders.pop()?;
             if !self.passed.remove(&folder) {
-                self.list(folder);
+                self.list(&folder);
             }
         }
     }
@@ -153,7 +153,23 @@ pub fn list_folder(folder: impl AsFd) -> io::Result<Vec<(OsString, io::Result<St
         }
     }
     names.sort_unstable_by(|a, b| a.as_bytes().cmp(b.as_bytes()));
-    Ok(names.into_iter().map(|name| (name.clone(), stat_at(folder, OsStr::new(&name)))).collect())
+    let stated = |name: OsString| {
+        let stat = stat_at(folder, name.as_os_str());
+        (name, stat)
+    };
+    Ok(names.into_iter().map(stated).collect())
+}
+
+/// A path, made in one piece: there are as many of them as entries.
+fn joined(folder: &str, name: &str) -> String {
+    if folder.is_empty() {
+        return name.to_owned();
+    }
+    let mut path = String::with_capacity(folder.len() + 1 + name.len());
+    path.push_str(folder);
+    path.push('/');
+    path.push_str(name);
+    path
 }
 
 #[cfg(test)]
@@ -225,7 +241,7 @@ mod tests {
     #[test]
     fn a_folder_that_vanished_is_a_problem_and_not_an_empty_folder() {
         let dir = tempfile::tempdir().unwrap();
-        let mut walk = Walk::under(File::open(dir.path()).unwrap(), Path::new("gone")).unwrap();
+        let mut walk = Walk::under(File::open(dir.path()).unwrap(), "gone").unwrap();
         assert!(matches!(walk.next(), Some(Found::Problem { why: Problem::Unreadable(_), .. })));
         assert!(walk.next().is_none());
     }

@@ -13,7 +13,7 @@ use holdfast_protocol::ContentHash;
 use super::contract::{Disk, Heard, Remote, Scan, Trouble};
 use super::plan::{self, Intent, Plan, Settings, Step, Withheld, level};
 use super::store::{Memory, Note, Store};
-use super::trees::{BaseRow, Look, NodeId, What};
+use super::trees::{BaseRow, ByInode, Look, NodeId, What};
 use groups::Run;
 
 /// So often a sync looks anew; whoever goes on changing things meanwhile is met by the next sync.
@@ -185,7 +185,7 @@ impl<R: Remote<Outgoing = D::Outgoing>, D: Disk> Engine<R, D> {
         // Should it come to nothing, nothing is known any more.
         self.heard = Heard::Everything;
         let rows = self.memory.base.iter().filter_map(|row| Some((row.look?.ino, row)));
-        let rows: HashMap<u64, &BaseRow> = rows.filter(|(ino, _)| *ino != 0).collect();
+        let rows: ByInode<&BaseRow> = rows.filter(|(ino, _)| *ino != 0).collect();
         let agreed = |look: &Look| {
             let row =
                 rows.get(&look.ino).filter(|row| row.look.is_some_and(|known| known.is_untouched(look)));

@@ -3,13 +3,16 @@
 mod local;
 mod remote;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use holdfast_protocol::{ContentHash, Kind};
 use uuid::Uuid;
 
 pub use local::{LocalNode, LocalTree, What};
 pub use remote::{RemoteNode, RemoteTree, State};
+
+/// By inode number. There are as many as files, and each is asked for several times in a sync, so a quick hash counts.
+pub type ByInode<T> = HashMap<u64, T, foldhash::fast::RandomState>;
 
 /// Which node of the server's it is, whatever its name.
 pub type NodeId = Uuid;

@@ -21,6 +21,8 @@ struct Scanning<'s> {
     known: &'s dyn Fn(&Look) -> Option<ContentHash>,
     tree: LocalTree,
     folders: HashMap<String, usize>,
+    /// The one that was asked for last: entries come folder by folder.
+    last: (String, usize),
     notices: Vec<(String, String)>,
 }
 
@@ -38,11 +40,11 @@ impl LocalFolder {
         let failed = |error: io::Error| Trouble::Side(format!("{}: {error}", self.path.display()));
         let root = look_of(&stat_of(&self.root).map_err(failed)?);
         let (ignore, notices_of_rules) = self.rules().map_err(failed)?;
-        let folders = HashMap::from([(String::new(), 0)]);
+        let (folders, last) = (HashMap::from([(String::new(), 0)]), (String::new(), 0));
         // What was walked by other rules tells nothing.
         let before = before.filter(|(scan, _)| scan.tree.ignore().is_same(&ignore));
         let scan = if let Some((Scan { tree, notices }, changed)) = before {
-            let mut scanning = Scanning { folder: self, known, tree, folders, notices };
+            let mut scanning = Scanning { folder: self, known, tree, folders, last, notices };
             for folder in changed {
                 scanning.again(folder)?;
             }
@@ -53,7 +55,8 @@ impl LocalFolder {
             scanning
         } else {
             let tree = LocalTree::ignoring(root, ignore);
-            let mut scanning = Scanning { folder: self, known, tree, folders, notices: notices_of_rules };
+            let mut scanning =
+                Scanning { folder: self, known, tree, folders, last, notices: notices_of_rules };
             scanning.all(Walk::new(&self.root).map_err(failed)?)?;
             scanning
         };
@@ -86,10 +89,10 @@ impl Scanning<'_> {
             return Ok(());
         };
         self.notices.retain(|(path, _)| split(path).0 != folder);
-        self.folders.insert(folder.to_owned(), index);
+        self.walk_into(folder, index);
         let mut absent: HashSet<usize> = self.tree.children(index).collect();
         let failed = |error: io::Error| Trouble::Side(format!("{}: {error}", self.folder.path.display()));
-        let mut walk = Walk::under(&self.folder.root, Path::new(folder)).map_err(failed)?;
+        let mut walk = Walk::under(&self.folder.root, folder).map_err(failed)?;
         while let Some(found) = walk.next() {
             match found {
                 Found::Entry { path, stat } => {
@@ -150,7 +153,7 @@ impl Scanning<'_> {
     /// False for a folder that is not to be looked into.
     fn entry(&mut self, path: &str, stat: &Stat) -> bool {
         let (above, name) = split(path);
-        let Some(&parent) = self.folders.get(above).filter(|_| !is_own(path)) else { return false };
+        let Some(parent) = self.folder(above).filter(|_| !is_own(path)) else { return false };
         let look = look_of(stat);
         let mut is_fresh = false;
         let what = match stat.kind {
@@ -172,9 +175,26 @@ impl Scanning<'_> {
             self.tree.mark_fresh(index);
         }
         if what == What::Folder {
-            self.folders.insert(path.to_owned(), index);
+            self.walk_into(path, index);
         }
         what == What::Folder || stat.kind != EntryKind::Folder
+    }
+
+    fn walk_into(&mut self, folder: &str, index: usize) {
+        if self.last.0 == folder {
+            self.last.1 = index;
+        }
+        self.folders.insert(folder.to_owned(), index);
+    }
+
+    /// The index of a folder that is walked into.
+    fn folder(&mut self, path: &str) -> Option<usize> {
+        if self.last.0 != path {
+            let index = *self.folders.get(path)?;
+            path.clone_into(&mut self.last.0);
+            self.last.1 = index;
+        }
+        Some(self.last.1)
     }
 
     fn other(&mut self, path: &str, why: &str) -> What {

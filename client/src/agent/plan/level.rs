@@ -1,12 +1,10 @@
 //! Whether there is anything to decide at all: a look at the trees in which nothing is built, for the many syncs in which
 //! nothing has changed.
 
-use std::collections::HashMap;
-
 use holdfast_protocol::Kind;
 
 use super::{Settings, look_of};
-use crate::agent::trees::{BaseRow, BaseTree, LocalTree, NodeId, RemoteTree, State, What};
+use crate::agent::trees::{BaseRow, BaseTree, ByInode, LocalTree, NodeId, RemoteTree, State, What};
 
 /// Whether the server's tree is what was agreed on, but for sequences, which are told: those rows are to be noted then.
 pub fn with_remote(remote: &RemoteTree, base: &BaseTree, settings: &Settings) -> Option<Vec<BaseRow>> {
@@ -57,7 +55,7 @@ pub fn with_local(local: &LocalTree, base: &BaseTree, settings: &Settings) -> Op
     if !settings.left_out.is_empty() {
         return None;
     }
-    let known: HashMap<u64, &BaseRow> =
+    let known: ByInode<&BaseRow> =
         base.iter().filter_map(|row| Some((row.look?.ino, row))).filter(|(ino, _)| *ino != 0).collect();
     if known.len() != base.len() {
         return None;

@@ -78,7 +78,11 @@ impl Matching<'_> {
 
     fn with_inode(&self, row: &BaseRow) -> Option<usize> {
         let look = row.look.as_ref()?;
-        let index = self.by_file.get(&same(look)?).copied().flatten()?;
+        let same = same(look)?;
+        // Of two rows with one inode at least one is of what is gone: made, deleted, and its number given out again, all within
+        // one tick of the clock.
+        let _alone = self.known.get(&same).copied().flatten()?;
+        let index = self.by_file.get(&same).copied().flatten()?;
         let found = self.view.local.get(index);
         let is_kind = is_folder(found.what) == (row.kind == Kind::Folder);
         // Where the file system does not tell when an inode was made, its number alone may be another's by now.

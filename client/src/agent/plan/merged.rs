@@ -47,8 +47,8 @@ impl Merging<'_, '_, '_> {
             let key = if self.view.settings.folds { fold_key(name) } else { name.clone() };
             groups.entry(key).or_default().push(entity);
         }
-        // A folder that this device does not hold: nothing new of what is in it either.
-        let closed = self.folder != 0 && self.is_absent(self.folder) && self.all.list[self.folder].frozen;
+        // Nothing new of what is in such a folder comes either.
+        let closed = self.is_closed(self.folder);
         for group in groups.into_values() {
             if closed {
                 group.iter().for_each(|&entity| self.leave(entity, None));
@@ -58,8 +58,10 @@ impl Merging<'_, '_, '_> {
         }
     }
 
-    fn is_absent(&self, entity: Entity) -> bool {
-        self.all.list[entity].local.is_none()
+    /// Whether it is a folder that this device does not hold, for it cannot.
+    fn is_closed(&self, folder: Entity) -> bool {
+        let thing = &self.all.list[folder];
+        folder != 0 && thing.local.is_none() && thing.frozen
     }
 
     /// Those that want one name.
@@ -171,17 +173,17 @@ impl Merging<'_, '_, '_> {
     /// It gets a name of its own, for people.
     fn rename(&mut self, entity: Entity) {
         let before = self.all.list[entity].name.clone();
-        let name = self.free_name(&before);
+        let name = self.free_name(self.folder, &before);
         self.plan.conflicts.push((before, name.clone()));
         self.all.list[entity].name = name;
         self.all.list[entity].side = Side::Local;
     }
 
     /// A name for a conflict copy that nothing has on either side.
-    fn free_name(&self, name: &str) -> String {
-        let folder = &self.all.list[self.folder];
+    fn free_name(&self, folder: Entity, name: &str) -> String {
         let mut taken: BTreeSet<String> =
-            self.inside[self.folder].iter().map(|&entity| fold_key(&self.all.list[entity].name)).collect();
+            self.inside[folder].iter().map(|&entity| fold_key(&self.all.list[entity].name)).collect();
+        let folder = &self.all.list[folder];
         if let Some(index) = folder.local {
             taken.extend(
                 self.view.local.children(index).map(|child| fold_key(&self.view.local.get(child).name)),
@@ -213,11 +215,17 @@ impl Merging<'_, '_, '_> {
     }
 
     fn part(&mut self, entity: Entity) {
-        let name = self.free_name(&self.all.list[entity].name);
+        let Some(folder) = self.folder_of_copy(entity) else {
+            self.all.list[entity].frozen = true;
+            return;
+        };
+        let name = self.free_name(folder, &self.all.list[entity].name);
         let copy = self.all.list.len();
         let thing = &mut self.all.list[entity];
         self.plan.conflicts.push((thing.name.clone(), name.clone()));
         let local = thing.local.take();
+        // What could not come here under its own name does not come now either.
+        thing.frozen |= thing.stays_put;
         let part = Thing {
             id: None,
             was: None,
@@ -230,7 +238,7 @@ impl Merging<'_, '_, '_> {
             stays_put: false,
             leaving: false,
             side: Side::Local,
-            parent: thing.parent,
+            parent: folder,
             name,
             leaves: thing.base.and(thing.id),
         };
@@ -239,6 +247,18 @@ impl Merging<'_, '_, '_> {
         }
         self.all.list.push(part);
         self.inside.push(Vec::new());
-        self.inside[self.folder].push(copy);
+        self.inside[folder].push(copy);
+    }
+
+    /// Where the conflict copy of a file goes: beside it, or to where it lies now if this device cannot hold the folder that
+    /// it is to be in. A copy sent there would be gone from here, and so be deleted there, again and again. `None`: neither.
+    fn folder_of_copy(&self, entity: Entity) -> Option<Entity> {
+        if !self.is_closed(self.folder) {
+            return Some(self.folder);
+        }
+        let index = self.all.list[entity].local?;
+        let here = self.all.of_local[self.view.local.get(index).parent];
+        let thing = &self.all.list[here];
+        (thing.keep && !thing.frozen && !thing.leaving).then_some(here)
     }
 }

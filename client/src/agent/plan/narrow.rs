@@ -11,7 +11,9 @@ use holdfast_protocol::Kind;
 
 use super::level::is_beneath;
 use super::{Settings, View, look_of};
-use crate::agent::trees::{BaseRow, BaseTree, LocalTree, NodeId, RemoteNode, RemoteTree, State, What};
+use crate::agent::trees::{
+    BaseRow, BaseTree, ByInode, LocalTree, NodeId, RemoteNode, RemoteTree, State, What,
+};
 
 /// The three trees, without what is still and out of reach.
 pub struct Narrowed {
@@ -86,7 +88,8 @@ impl<'a> Narrowing<'a> {
         let rows: Vec<&BaseRow> = base.iter().collect();
         // Beyond that many, numbers do not tell apart.
         let count = u32::try_from(rows.len().max(local.end())).ok().filter(|count| *count != NONE)?;
-        let mut by_inode: HashMap<u64, u32> = HashMap::with_capacity(rows.len());
+        let mut by_inode: ByInode<u32> = ByInode::default();
+        by_inode.reserve(rows.len());
         for (number, row) in (0..count).zip(&rows) {
             if let Some(ino) = row.look.map(|look| look.ino).filter(|ino| *ino != 0) {
                 by_inode.entry(ino).and_modify(|one| *one = NONE).or_insert(number);
