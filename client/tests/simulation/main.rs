@@ -103,7 +103,12 @@ sweeps! { On::Twin,
 /// What each of them found is told in docs/reliability.md.
 #[test]
 fn schedules_that_failed_once_do_so_no_more() {
-    let failed = [(Kind::Busy, 30_024_155), (Kind::Scoped, 30_027_898)];
+    let failed = [
+        (Kind::Busy, 30_024_155),
+        (Kind::Scoped, 30_027_898),
+        (Kind::Folding, 30_005_923),
+        (Kind::Scoped, 30_074_231),
+    ];
     let again = failed.map(|(kind, seed)| failures(On::Memory, kind, seed..seed + 1).collect::<Vec<_>>());
     none(&again.concat());
 }
