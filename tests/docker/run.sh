@@ -18,8 +18,8 @@ trap 'printf "line %s stopped the script: %s\n" "$LINENO" "$BASH_COMMAND" >&2' E
 [ "$(id -u)" = 0 ] || skip "only root may start a Docker daemon"
 docker=/usr/bin/docker
 [ -x "$docker" ] || docker=docker
-for tool in dockerd "$docker" docker-compose debootstrap curl python3; do
-    command -v "$tool" >/dev/null || skip "$tool is missing (RUNLEVEL=1 apt-get install --no-install-recommends docker.io docker-compose iptables debootstrap curl python3)"
+for tool in dockerd "$docker" docker-compose debootstrap curl mkfs.ext4 python3; do
+    command -v "$tool" >/dev/null || skip "$tool is missing (RUNLEVEL=1 apt-get install --no-install-recommends docker.io docker-compose iptables debootstrap curl e2fsprogs python3)"
 done
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/holdfast-docker.XXXXXX")
@@ -135,6 +135,36 @@ step "started as an ordinary user from the outside"
 until_true 150 "never healthy as --user" healthy rootless
 put_and_get "$url"
 "$docker" rm -f rootless alone >"$work/rm.log"
+
+step "a disk that is plugged in while the container runs, pulled out, and plugged in elsewhere"
+disks=$work/disks
+mkdir "$disks"
+mount --bind "$disks" "$disks"
+mount --make-rshared "$disks"
+truncate -s 64M "$work/disk.img"
+mkfs.ext4 -q -L Photos "$work/disk.img"
+"$docker" run -d --name disks -p "127.0.0.1:$port:8000" -v "$work/alone:/data" -v "$disks:/disks:rslave" --user 1234:2345 \
+    --read-only --tmpfs /tmp --cap-drop ALL holdfast:local >"$work/run.log"
+until_true 150 "never healthy with the disks' folder" healthy disks
+plug_in() { mkdir -p "$disks/$1" && mount -o loop "$work/disk.img" "$disks/$1" && chown 1234:2345 "$disks/$1"; }
+token=$(log_in "$url")
+ask() { curl -sS -H "Authorization: Bearer $token" "$@"; }
+is_seen_at() { ask "$url/api/volumes" | grep -qF "\"mount_point\":\"$1\""; }
+answers_for_the_file() { [ "$(ask -o "$work/got" -w '%{http_code}' "$url/api/drives/Photos/files/kept.txt")" = "$1" ]; }
+plug_in one
+until_true 60 "the disk is not seen: $(ask "$url/api/volumes")" is_seen_at /disks/one
+ask --fail-with-body "$url/api/drives" --json '{"name": "Photos", "root": "/disks/one", "adopt": true}' >"$work/drive.json" || fail "$(cat "$work/drive.json")"
+ask --fail-with-body -X PUT --data-binary 'on the disk' "$url/api/drives/Photos/files/kept.txt" >"$work/kept.json" || fail "$(cat "$work/kept.json")"
+[ "$(cat "$disks/one/kept.txt")" = 'on the disk' ] || fail "the file is not on the disk"
+umount -l "$disks/one"
+until_true 60 "a disk that is gone is not offline" answers_for_the_file 503
+plug_in two
+until_true 60 "the disk is not known again elsewhere" answers_for_the_file 200
+[ "$(cat "$work/got")" = 'on the disk' ] || fail "the file came back as something else"
+ask "$url/api/volumes" | python3 -m json.tool >"$work/volumes.json"
+grep -A12 '/disks/two' "$work/volumes.json" || true
+"$docker" rm -f disks >"$work/rm.log"
+umount -l "$disks/two" "$disks"
 
 step "PUID=0 and words are refused"
 for wrong in 0 ada; do

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use super::itself::Itself;
 use super::speed::{Options, SpeedError, measure};
 use super::{Difference, MountWatch, Probe as _, Snapshot, System, Volume, Woke, diff, settle};
 
@@ -94,6 +95,11 @@ fn a_real_disk_is_followed_from_its_coming_to_its_going() {
     assert_eq!((&volume.name[..], volume.weak, volume.read_only), ("My pictures", false, false));
     assert_eq!((volume.mounts.len(), &volume.mounts[0].mount_point[..]), (1, text(&first)));
     assert!(volume.total_bytes.unwrap() > volume.available_bytes.unwrap());
+    let itself = Itself::at(text(&first)).unwrap();
+    assert_eq!(itself.label().as_deref(), Some("My pictures"), "also where nobody else may be asked");
+    // Kernels before 6.9 do not tell.
+    assert!(itself.uuid().is_none_or(|told| told == uuid));
+    drop(itself);
     let added = Difference::Added { fingerprint: print.clone(), name: "My pictures".into() };
     assert!(diff(&before, &seen).contains(&added));
 

@@ -5,6 +5,7 @@ mod devices;
 pub mod diff;
 mod fake;
 pub mod fingerprint;
+mod itself;
 mod kinds;
 #[cfg(test)]
 mod loop_tests;

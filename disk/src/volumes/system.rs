@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::devices::{self, Device};
+use super::itself::Itself;
 use super::tool::{self, ToolError};
 use super::usage::Asker;
 use super::volume::{self, Draft, Known};
@@ -61,6 +62,7 @@ impl Probe for System {
         let btrfs = sys::btrfs_members(Path::new("/sys"));
         let mut known = Known { lines, devices, links, btrfs, tmpfs: self.tmpfs };
         let (mut drafts, mut odd) = volume::drafts(&known);
+        ask_themselves(&mut known.devices, &drafts);
         if ask_blkid(&mut known.devices, &drafts, &mut told) {
             (drafts, odd) = volume::drafts(&known);
         }
@@ -152,6 +154,23 @@ fn links(lines: &[mountinfo::Line]) -> HashMap<String, String> {
         }
     }
     links
+}
+
+/// Asks mounted file systems of which nobody told a UUID. That wakes no disk: the kernel knows it since they were mounted.
+fn ask_themselves(devices: &mut [Device], drafts: &[Draft]) {
+    for draft in drafts {
+        if !draft.lacks_uuid(devices) {
+            continue;
+        }
+        let itself = draft.mount_point().and_then(Itself::at);
+        let Some((at, itself)) = draft.device().zip(itself) else { continue };
+        let device = &mut devices[at];
+        device.uuid = itself.uuid();
+        if device.uuid.is_some() && device.file_system.is_none() {
+            device.file_system = draft.mounted_as().map(str::to_owned);
+        }
+        device.label = device.label.take().or_else(|| itself.label());
+    }
 }
 
 /// Asks `blkid` about devices that nobody knew more of: mounted ones without a UUID, and, where udev is silent, ones that

@@ -44,6 +44,11 @@ impl Draft {
         self.device.is_some_and(|at| devices[at].uuid.is_none())
     }
 
+    /// The type that it is mounted as.
+    pub fn mounted_as(&self) -> Option<&str> {
+        self.mounted_as.as_deref()
+    }
+
     /// Its device in the list.
     pub fn device(&self) -> Option<usize> {
         self.device
