@@ -1,8 +1,7 @@
 //! Real disks: images of ext4, btrfs and xfs that are plugged in, pulled out in the middle of work, plugged in elsewhere, and
 //! exchanged for a stranger's.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -10,63 +9,12 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use support::{Client, Engine, Server, block_on, eventually, skip};
 
+use super::disk::Disk;
+
 /// Rounds in every run of the tests, and in a long one.
 const SHORT: usize = 20;
 const LONG: usize = 1_000;
 const NAME: &str = "disks_that_are_pulled_out_in_the_middle_of_work_come_back_with_all_that_was_promised";
-
-fn tool(name: &str, arguments: &[&str]) -> Result<String, String> {
-    let done = Command::new(name).args(arguments).output().map_err(|error| format!("{name}: {error}"))?;
-    if done.status.success() {
-        return Ok(String::from_utf8_lossy(&done.stdout).trim().to_owned());
-    }
-    Err(format!("{name}: {}", String::from_utf8_lossy(&done.stderr).trim()))
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
-
-/// A disk, given back also by a test that fails.
-struct Disk {
-    device: String,
-    at: Option<PathBuf>,
-}
-
-impl Disk {
-    fn made(image: &Path, file_system: &str) -> Result<Self, String> {
-        std::fs::File::create(image)
-            .and_then(|file| file.set_len(340 << 20))
-            .map_err(|error| error.to_string())?;
-        let force = if file_system == "ext4" { "-F" } else { "-f" };
-        tool(&format!("mkfs.{file_system}"), &["-q", force, text(image)])?;
-        let device = tool("losetup", &["-f", "--show", text(image)])?;
-        Ok(Self { device, at: None })
-    }
-
-    fn plug_in(&mut self, place: &Path) -> Result<(), String> {
-        std::fs::create_dir_all(place).map_err(|error| error.to_string())?;
-        tool("mount", &[&self.device, text(place)])?;
-        self.at = Some(place.to_owned());
-        Ok(())
-    }
-
-    /// Whoever has something of it open goes on for a while, as with a disk that is pulled out.
-    fn pull_out(&mut self) {
-        if let Some(place) = self.at.take() {
-            tool("umount", &["-l", text(&place)]).unwrap();
-        }
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        if let Some(place) = self.at.take() {
-            let _ = tool("umount", &["-l", text(&place)]);
-        }
-        let _ = tool("losetup", &["-d", &self.device]);
-    }
-}
 
 /// Writes and reads on a drive until told to stop; which files were promised.
 async fn work(client: Client, drive: String, round: usize, stop: Arc<AtomicBool>) -> Vec<String> {
@@ -95,12 +43,12 @@ async fn work(client: Client, drive: String, round: usize, stop: Arc<AtomicBool>
     promised
 }
 
-async fn state(client: &Client, drive: &str) -> Value {
+pub async fn state(client: &Client, drive: &str) -> Value {
     client.get(&format!("/api/drives/{drive}")).await.expect(200)["state"].clone()
 }
 
 /// In the order they were logged.
-async fn events(client: &Client, drive: &str) -> Vec<String> {
+pub async fn events(client: &Client, drive: &str) -> Vec<String> {
     let (mut kinds, mut cursor) = (Vec::new(), "0".to_owned());
     loop {
         let page = client.get(&format!("/api/events?limit=1000&cursor={cursor}")).await.expect(200);

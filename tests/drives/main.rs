@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test says what it expects by failing")]
 
 mod bad_input;
+mod disk;
 mod disks;
+mod failing_disks;
 mod managing;
 mod mounts;
 mod paths;
