@@ -153,14 +153,12 @@ fn whoever_fails_while_writing_leaves_the_old_index_and_nothing_else() {
 fn a_link_or_a_pipe_in_the_place_of_an_index_is_not_read() {
     let (dir, root) = a_drive();
     let index = dir.path().join(RESERVED).join(FILE);
-    let elsewhere = tempfile::tempdir().unwrap();
-    let secret = elsewhere.path().join("secret");
-    fs::write(&secret, written(&[])).unwrap();
-    std::os::unix::fs::symlink(&secret, &index).unwrap();
+    fs::write(dir.path().join("elsewhere"), written(&[])).unwrap();
+    std::os::unix::fs::symlink("../elsewhere", &index).unwrap();
     assert!(matches!(open(&root), Err(IndexError::Io(_))));
     fs::remove_file(&index).unwrap();
     rustix::fs::mknodat(rustix::fs::CWD, &index, rustix::fs::FileType::Fifo, Mode::RWXU, 0).unwrap();
-    assert!(matches!(open(&root), Err(IndexError::Foreign(_))));
+    assert!(matches!(open(&root), Err(IndexError::Foreign(why)) if why.contains("regular")));
 }
 
 proptest! {
