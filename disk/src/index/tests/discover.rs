@@ -125,7 +125,7 @@ fn what_cannot_be_read_is_counted_and_told() {
     let closed = dir.path().join("closed");
     fs::create_dir(&closed).unwrap();
     if !rustix::process::geteuid().is_root() {
-        fs::set_permissions(&closed, fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(&closed, fs::Permissions::from_mode(0o0)).unwrap();
         expected.push(closed.clone());
     }
     let summary = discover(&[gone, dir.path().to_owned()], BOTH, &mut tell);

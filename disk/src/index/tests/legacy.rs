@@ -173,7 +173,7 @@ fn files_that_are_not_what_their_names_say_are_refused() {
         fs::write(folder.join(".imalink-storage"), text).unwrap();
         for layout in [Layout::V0, Layout::Storage] {
             let refused = of(&folder, layout);
-            assert!(matches!(refused, Err(LegacyError::Foreign { .. })), "{refused:?} for {:.60}", text);
+            assert!(matches!(refused, Err(LegacyError::Foreign { .. })), "{refused:?} for {text:.60}");
         }
     }
 }

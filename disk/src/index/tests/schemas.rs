@@ -38,10 +38,10 @@ fn faults(schema: &Value, all: &Value, value: &Value, at: &str) -> Vec<String> {
             "minLength" => fault(length(value) < said.as_u64().unwrap(), word),
             "maxLength" => fault(length(value) > said.as_u64().unwrap(), word),
             "pattern" => {
-                fault(!is_of_pattern(value.as_str().unwrap_or_default(), said.as_str().unwrap()), word)
+                fault(!is_of_pattern(value.as_str().unwrap_or_default(), said.as_str().unwrap()), word);
             }
             "format" => {
-                fault(value.as_str().is_some_and(|text| !is_of_format(text, said.as_str().unwrap())), word)
+                fault(value.as_str().is_some_and(|text| !is_of_format(text, said.as_str().unwrap())), word);
             }
             unknown => panic!("{at}: this test does not know {unknown:?}"),
         }

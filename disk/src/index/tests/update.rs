@@ -169,7 +169,7 @@ fn what_cannot_be_looked_into_is_told_as_it_was_and_is_not_gone() {
     }
     run(&root, HASH);
     let closed = dir.path().join("a");
-    fs::set_permissions(&closed, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o0)).unwrap();
     let report = run(&root, HASH);
     fs::set_permissions(&closed, fs::Permissions::from_mode(0o755)).unwrap();
     assert_eq!((report.kept, report.gone, report.problem_count), (3, 0, 1));

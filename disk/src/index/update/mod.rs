@@ -177,12 +177,12 @@ fn short(name: &str) -> String {
 /// Whether an inode number means the same file after the disk was plugged in again. FAT and its like have none, and what is
 /// behind FUSE cannot be told.
 fn has_lasting_inodes(root: impl AsFd) -> bool {
-    const FAT: i64 = 0x4d44;
-    const EXFAT: i64 = 0x2011_bab0;
-    const FUSE: i64 = 0x6573_5546;
+    const FAT: i128 = 0x4d44;
+    const EXFAT: i128 = 0x2011_bab0;
+    const FUSE: i128 = 0x6573_5546;
     match rustix::fs::fstatfs(root) {
         // The type's width differs from one machine to another.
-        Ok(found) => ![FAT, EXFAT, FUSE].contains(&(found.f_type as i64 & 0xffff_ffff)),
+        Ok(found) => ![FAT, EXFAT, FUSE].contains(&(i128::from(found.f_type) & 0xffff_ffff)),
         Err(_) => false,
     }
 }
