@@ -40,6 +40,14 @@ pub async fn run(context: &Context, args: Args) -> Result<(), Failure> {
     let name = args.path.file_name().unwrap_or(args.path.as_os_str()).to_string_lossy().into_owned();
     let bar = if args.hash { context.bar(&name, None)? } else { None };
     let progress = bar.as_ref().map(crate::show::Bar::progress);
+    let interrupted = platform::interrupted();
+    tokio::pin!(interrupted);
+    // Listened for before anything is begun.
+    tokio::select! {
+        biased;
+        _ = &mut interrupted => return Err(Failure::interrupted()),
+        () = std::future::ready(()) => {}
+    }
     let stop = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&stop);
     let mut writing = tokio::task::spawn_blocking(move || {
@@ -54,7 +62,7 @@ pub async fn run(context: &Context, args: Args) -> Result<(), Failure> {
     });
     let written = tokio::select! {
         written = &mut writing => written,
-        _ = platform::interrupted() => {
+        _ = &mut interrupted => {
             stop.store(true, Ordering::Relaxed);
             // It ends at the next file or piece, and takes away what it had begun.
             writing.await
