@@ -5,6 +5,7 @@ pub mod attrs;
 pub mod beneath;
 pub mod chunks;
 pub mod hash;
+pub mod index;
 pub mod read;
 pub mod signature;
 pub mod stat;

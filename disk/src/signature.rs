@@ -26,6 +26,9 @@ pub const README: &str = "\
 This folder belongs to Holdfast (a server that keeps a household's files in sync).
 
 drive.json   says which drive this is, so that it is recognised wherever it is mounted.
+index.json   lists what is on it, one entry a line, so that it can be searched where there is no server:
+             holdfast find NAME --index FOLDER, or any text editor.
+imports/     tells of each import what came by it, and from where.
 versions/    holds earlier versions of files, deleted files, and content on its way in.
 lock         keeps two servers from using this drive at once.
 

@@ -45,20 +45,33 @@ fn unwritten() -> Option<u64> {
 /// # Errors
 /// What the file system says; then the old content stands and nothing else is left behind.
 pub fn write_atomic(folder: impl AsFd, name: &str, bytes: &[u8]) -> io::Result<()> {
+    replace(folder, name, |mut file| file.write_all(bytes))
+}
+
+/// Replaces a file of a folder by what `write` writes: afterwards it has the new content, durably, and at no time half of it.
+///
+/// # Errors
+/// What `write` says, and the file system; then the old content stands and nothing else is left behind.
+pub fn replace<T, E: From<io::Error>>(
+    folder: impl AsFd,
+    name: &str,
+    write: impl FnOnce(&File) -> Result<T, E>,
+) -> Result<T, E> {
     let folder = folder.as_fd();
     let part = format!("{name}.part");
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let written = rustix::fs::openat(folder, &*part, flags, Mode::from_raw_mode(0o644))
-        .map_err(io::Error::from)
-        .and_then(|fd| {
-            let mut file = File::from(fd);
-            file.write_all(bytes)?;
-            file.sync_all()?;
-            Ok(rustix::fs::renameat(folder, &*part, folder, name)?)
-        });
-    if let Err(e) = written {
+    let fd =
+        rustix::fs::openat(folder, &*part, flags, Mode::from_raw_mode(0o644)).map_err(io::Error::from)?;
+    let file = File::from(fd);
+    let written = write(&file).and_then(|result| {
+        file.sync_all()?;
+        rustix::fs::renameat(folder, &*part, folder, name).map_err(io::Error::from)?;
+        Ok(result)
+    });
+    if written.is_err() {
         let _ = rustix::fs::unlinkat(folder, &*part, AtFlags::empty());
-        return Err(e);
     }
-    sync_folder(folder)
+    let result = written?;
+    sync_folder(folder)?;
+    Ok(result)
 }

@@ -13,6 +13,7 @@ mod large;
 mod login;
 mod names;
 mod nonsense;
+mod portable;
 mod reference;
 mod renewal;
 mod stop;

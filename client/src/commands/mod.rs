@@ -5,10 +5,13 @@ mod config;
 mod conflicts;
 mod context;
 mod devices;
+mod discover;
 mod drives;
 mod failure;
+mod find;
 mod get;
 mod history;
+mod index;
 mod login;
 mod logout;
 mod ls;
@@ -91,6 +94,9 @@ enum Verb {
     Status(status::Args),
     Drives(drives::Args),
     Volumes(volumes::Args),
+    Discover(discover::Args),
+    Index(index::Args),
+    Find(find::Args),
     Ls(ls::Args),
     Get(get::Args),
     Put(put::Args),
@@ -126,7 +132,11 @@ pub fn run() -> ExitCode {
             return Failure::failed(format!("this program cannot run here: {error}")).tell(context.out.json);
         }
     };
-    let stops_itself = matches!(&line.verb, Verb::Sync(args) if args.stops_itself());
+    let stops_itself = match &line.verb {
+        Verb::Sync(args) => args.stops_itself(),
+        Verb::Index(_) => true,
+        _ => false,
+    };
     let done = runtime.block_on(async {
         tokio::select! {
             done = dispatch(&context, line.verb) => done,
@@ -163,6 +173,9 @@ async fn dispatch(context: &Context, verb: Verb) -> Result<(), Failure> {
         Verb::Status(args) => status::run(context, args).await,
         Verb::Drives(args) => drives::run(context, args).await,
         Verb::Volumes(args) => volumes::run(context, args).await,
+        Verb::Discover(args) => discover::run(context, args).await,
+        Verb::Index(args) => index::run(context, args).await,
+        Verb::Find(args) => find::run(context, args).await,
         Verb::Ls(args) => ls::run(context, args).await,
         Verb::Get(args) => get::run(context, args).await,
         Verb::Put(args) => put::run(context, args).await,

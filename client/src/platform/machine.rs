@@ -25,6 +25,24 @@ pub fn data_folder() -> Option<PathBuf> {
     etcetera::base_strategy::choose_native_strategy().ok().map(|strategy| strategy.data_dir())
 }
 
+/// Where people have drives: their home, and what is mounted where disks that are plugged in are.
+pub fn search_roots() -> Vec<PathBuf> {
+    let mut roots: Vec<PathBuf> = etcetera::home_dir().into_iter().collect();
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::unix::ffi::OsStringExt as _;
+        let above = ["/media", "/mnt", "/run/media"].map(PathBuf::from);
+        let table = std::fs::read("/proc/self/mountinfo").unwrap_or_default();
+        let (mounts, _) = holdfast_disk::volumes::mountinfo::parse(&table);
+        let places =
+            mounts.into_iter().map(|mount| PathBuf::from(std::ffi::OsString::from_vec(mount.mount_point)));
+        let below = places.filter(|place| above.iter().any(|above| place.starts_with(above)));
+        let below: Vec<_> = below.collect();
+        roots.extend(above.iter().filter(|folder| folder.is_dir()).cloned().chain(below));
+    }
+    roots
+}
+
 /// Standard output as a file, for bytes that are written without waiting on this thread.
 ///
 /// # Errors

@@ -8,6 +8,6 @@ mod watch;
 pub use files::{
     create_new, create_private, make_private_folder, mtime_ns, place, replace_private, set_mtime, sync_folder,
 };
-pub use machine::{data_folder, host_name, interrupted, standard_output, system};
+pub use machine::{data_folder, host_name, interrupted, search_roots, standard_output, system};
 pub use names::check_local;
 pub use watch::{Noticed, Watch};

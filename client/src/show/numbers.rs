@@ -2,7 +2,7 @@
 
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
-use time::{OffsetDateTime, UtcOffset};
+use time::{Date, OffsetDateTime, UtcOffset};
 
 const MINUTES: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day] [hour]:[minute]");
 
@@ -42,6 +42,17 @@ impl Clock {
             Self::Utc => (time.checked_to_offset(UtcOffset::UTC).unwrap_or(time), "Z"),
         };
         time.format(MINUTES).map_or_else(|_| "?".to_owned(), |shown| shown + mark)
+    }
+
+    /// When a day begins.
+    pub fn midnight(self, day: Date) -> OffsetDateTime {
+        let utc = day.midnight().assume_utc();
+        match self {
+            Self::Local => {
+                UtcOffset::local_offset_at(utc).map_or(utc, |offset| day.midnight().assume_offset(offset))
+            }
+            Self::Utc => utc,
+        }
     }
 
     /// A time that may be unknown.
