@@ -13,8 +13,8 @@ use rustix::fs::{Advice, AtFlags, Mode, OFlags, StatVfsMountFlags};
 use rustix::io::Errno;
 use uuid::Uuid;
 
-/// The beginning of the file's name; it has one only for a moment.
-pub const PREFIX: &str = ".holdfast-speedtest-";
+/// The beginning of the file's name, where the file system makes none without: it has one only for a moment.
+const PREFIX: &str = ".holdfast-speedtest-";
 /// Written and read at a time, in bytes.
 const BLOCK: usize = 4 << 20;
 /// Memory, offsets and lengths have to be multiples of this past the cache; disks want 512 or 4,096.
@@ -105,7 +105,7 @@ pub enum SpeedError {
 }
 
 /// Measures the disk of a folder. `progress` is told after each block, and ends the test by [`ControlFlow::Break`]; the file
-/// is without a name by then and gone with the end of the test, or of the process. Blocks, for up to twice the limit and as
+/// is without a name and gone with the end of the test, or of the process. Blocks, for up to twice the limit and as
 /// long as the disk takes for one block.
 ///
 /// # Errors
@@ -137,8 +137,12 @@ pub fn measure(
     })
 }
 
-/// How much may be written: what is wanted, or less so that enough stays free.
-fn room(total: u64, available: u64, wanted: u64) -> Result<u64, SpeedError> {
+/// How much may be written, in bytes, to a file system of so many bytes of which so many are available: what is wanted, or
+/// less so that enough stays free.
+///
+/// # Errors
+/// [`SpeedError::NearlyFull`].
+pub fn room(total: u64, available: u64, wanted: u64) -> Result<u64, SpeedError> {
     let floor = MIN_FREE.max(total / 100 * MIN_FREE_PERCENT);
     let free = available.saturating_sub(floor);
     if free < LEAST {
@@ -156,23 +160,65 @@ fn mb_per_s(bytes: u64, time: Duration) -> f64 {
     megabytes / time.as_secs_f64().max(1e-6)
 }
 
-/// A new file that has lost its name already, and whether it goes past the cache.
+/// A new file without a name, and whether it goes past the cache. Where the file system makes none without, it has lost it
+/// already.
 fn nameless_file(folder: &OwnedFd) -> Result<(File, bool), SpeedError> {
-    let name = format!("{PREFIX}{}", Uuid::new_v4().simple());
-    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-    let mode = Mode::RUSR | Mode::WUSR;
-    let made = match rustix::fs::openat(folder, &name, flags | OFlags::DIRECT, mode) {
-        Ok(file) => Ok((file, true)),
-        Err(Errno::INVAL | Errno::OPNOTSUPP) => {
-            // Some file systems make the file before they find that they cannot open it so.
-            let _ = rustix::fs::unlinkat(folder, &name, AtFlags::empty());
-            rustix::fs::openat(folder, &name, flags, mode).map(|file| (file, false))
+    type Make = fn(&OwnedFd, OFlags) -> Result<OwnedFd, Errno>;
+    let ways: [(Make, OFlags); 4] = [
+        (unnamed, OFlags::DIRECT),
+        (unnamed, OFlags::empty()),
+        (unlinked, OFlags::DIRECT),
+        (unlinked, OFlags::empty()),
+    ];
+    let mut refused = Errno::OPNOTSUPP;
+    for (make, flags) in ways {
+        match make(folder, flags | OFlags::RDWR | OFlags::CLOEXEC) {
+            Ok(file) => return Ok((File::from(file), flags.contains(OFlags::DIRECT))),
+            // Not that way: no such files here (older kernels take it for a folder), or no way past the cache.
+            Err(errno @ (Errno::INVAL | Errno::OPNOTSUPP | Errno::ISDIR)) => refused = errno,
+            Err(errno) => return Err(explain(errno)),
         }
-        Err(e) => Err(e),
-    };
-    let (file, past_cache) = made.map_err(explain)?;
-    rustix::fs::unlinkat(folder, &name, AtFlags::empty()).map_err(io::Error::from)?;
-    Ok((File::from(file), past_cache))
+    }
+    Err(explain(refused))
+}
+
+/// A file that never had a name.
+fn unnamed(folder: &OwnedFd, flags: OFlags) -> Result<OwnedFd, Errno> {
+    rustix::fs::openat(folder, ".", flags | OFlags::TMPFILE, Mode::RUSR | Mode::WUSR)
+}
+
+/// A file that loses its name as soon as it is there.
+fn unlinked(folder: &OwnedFd, flags: OFlags) -> Result<OwnedFd, Errno> {
+    let name = format!("{PREFIX}{}", Uuid::new_v4().simple());
+    let flags = flags | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
+    let file = rustix::fs::openat(folder, &name, flags, Mode::RUSR | Mode::WUSR);
+    // Some file systems make the file before they find that they cannot open it so. Whoever tidies up may be faster.
+    match (file, rustix::fs::unlinkat(folder, &name, AtFlags::empty())) {
+        (Ok(file), Ok(()) | Err(Errno::NOENT)) => Ok(file),
+        (Ok(_), Err(errno)) | (Err(errno), _) => Err(errno),
+    }
+}
+
+/// Removes files of tests whose process died in the moment when they had a name, and says how many there were.
+///
+/// # Errors
+/// When the folder cannot be listed; one of them that cannot be removed stays.
+pub fn remove_leftovers(folder: &Path) -> io::Result<usize> {
+    let is_digit = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
+    let mut removed = 0;
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let digits = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
+        let is_ours = digits.is_some_and(|digits| digits.len() == 32 && digits.chars().all(is_digit));
+        if is_ours
+            && entry.file_type().is_ok_and(|kind| kind.is_file())
+            && std::fs::remove_file(entry.path()).is_ok()
+        {
+            removed += 1;
+        }
+    }
+    Ok(removed)
 }
 
 fn explain(errno: Errno) -> SpeedError {
@@ -354,6 +400,31 @@ mod tests {
             total: SMALL.bytes,
         });
         assert!(ends.iter().all(|end| seen.contains(end)), "{seen:?}");
+    }
+
+    #[test]
+    fn a_file_that_needs_a_name_loses_it_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = rustix::fs::open(dir.path(), OFlags::RDONLY, Mode::empty()).unwrap();
+        let file = File::from(unlinked(&folder, OFlags::RDWR).unwrap());
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+        file.write_all_at(b"it is there", 0).unwrap();
+    }
+
+    #[test]
+    fn what_a_dead_process_left_is_removed_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        let left = format!("{PREFIX}{}", Uuid::new_v4().simple());
+        let kept = [format!("{PREFIX}notes"), format!("{PREFIX}{}", "A".repeat(32)), "a.txt".to_owned()];
+        for name in kept.iter().chain([&left]) {
+            std::fs::write(at(name), "").unwrap();
+        }
+        let folder = format!("{PREFIX}{}", "0".repeat(32));
+        std::fs::create_dir(at(&folder)).unwrap();
+        assert_eq!(remove_leftovers(dir.path()).unwrap(), 1);
+        assert!(!at(&left).exists() && kept.iter().all(|name| at(name).exists()) && at(&folder).exists());
+        assert_eq!(remove_leftovers(dir.path()).unwrap(), 0);
     }
 
     #[test]
