@@ -12,6 +12,7 @@ pub mod events;
 pub mod feed;
 pub mod findings;
 pub mod idempotency;
+pub mod jobs;
 pub mod lived;
 pub mod locks;
 pub mod members;

@@ -200,6 +200,7 @@ pub(super) const FILES: &[(&str, Statements)] = &[
     ("feed", super::feed::STATEMENTS),
     ("findings", super::findings::STATEMENTS),
     ("idempotency", super::idempotency::STATEMENTS),
+    ("jobs", super::jobs::STATEMENTS),
     ("lived", super::lived::STATEMENTS),
     ("locks", super::locks::STATEMENTS),
     ("members", super::members::STATEMENTS),

@@ -6,6 +6,7 @@ pub mod checksums;
 pub mod connect;
 pub mod drives;
 pub mod hosts;
+pub mod jobs;
 pub mod limits;
 pub mod locks;
 pub mod mounts;
