@@ -18,6 +18,7 @@ use crate::error::{Error, Kind, Result};
 use crate::keys::{self, Keys};
 use crate::service::caller::{Caller, Proof};
 use crate::service::drives::{self, Drives};
+use crate::service::jobs::{self, Jobs, VOLUME_MONITOR};
 use crate::service::once::{self, Running};
 use crate::service::passwords::Passwords;
 use crate::service::placement::Shared;
@@ -60,6 +61,8 @@ pub struct Inner {
     pub setup: SetupCode,
     /// Resumable uploads that somebody is adding to, or was a while ago.
     pub uploads: Uploads,
+    /// Long work: what this process has in hand, and what it does all the time.
+    pub jobs: Arc<Jobs>,
     /// Requests with an `Idempotency-Key` that are being carried out.
     pub running: Running,
     /// Wakes those who follow what happens.
@@ -124,6 +127,8 @@ impl App {
         let attempts =
             Attempts::new(rate(config.limits.login_attempts_per_address), rate(config.limits.login_attempts));
         let machine = Machine::new(&config.volumes.source);
+        let (draining, acts) = (watch::Sender::new(false), TaskTracker::new());
+        let jobs = Jobs::new(db.clone(), clock.clone(), acts.clone(), draining.subscribe());
         Ok(Self(Arc::new(Inner {
             config,
             machine,
@@ -136,6 +141,7 @@ impl App {
             callers: Remembered::new(CALLERS, A_MOMENT),
             setup: SetupCode::default(),
             uploads: Uploads::default(),
+            jobs,
             running: Running::default(),
             pulse,
             followers: Mutex::default(),
@@ -143,8 +149,8 @@ impl App {
             tls: OnceLock::new(),
             attempts: Mutex::new(attempts),
             serving: AtomicBool::new(false),
-            draining: watch::Sender::new(false),
-            acts: TaskTracker::new(),
+            draining,
+            acts,
         })))
     }
 
@@ -178,7 +184,10 @@ impl App {
         self.drives.start().await?;
         self.acts.spawn(uploads::clean(self.clone()));
         self.acts.spawn(once::clean(self.clone()));
-        self.acts.spawn(volumes::watch(self.clone()));
+        jobs::at_start(self).await?;
+        if self.machine.is_looked_at() {
+            self.jobs.stand(VOLUME_MONITOR, |beat| volumes::watch(self.clone(), beat));
+        }
         Ok(())
     }
 

@@ -5,6 +5,7 @@ mod bad_input;
 mod disk;
 mod disks;
 mod failing_disks;
+mod jobs;
 mod managing;
 mod mounts;
 mod paths;

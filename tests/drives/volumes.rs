@@ -6,25 +6,25 @@ use serde_json::{Value, json};
 use support::{Builder, Client, Server, both_engines, eventually};
 
 /// The file that tells a server's disks.
-struct Machine {
+pub struct Machine {
     _folder: tempfile::TempDir,
     file: PathBuf,
 }
 
 impl Machine {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("volumes.json");
         std::fs::write(&file, json!({"volumes": []}).to_string()).unwrap();
         Self { _folder: folder, file }
     }
 
-    async fn started(&self, builder: Builder) -> Server {
+    pub async fn started(&self, builder: Builder) -> Server {
         builder.env("HOLDFAST_VOLUMES_SOURCE", self.file.to_str().unwrap()).start().await
     }
 
     /// Tells other disks from now on, in one step.
-    fn has(&self, volumes: &[Value]) {
+    pub fn has(&self, volumes: &[Value]) {
         self.tells(&json!({"volumes": volumes}));
     }
 
@@ -35,13 +35,13 @@ impl Machine {
     }
 }
 
-fn disk(name: &str, mount_point: Option<&Path>, available: u64) -> Value {
+pub fn disk(name: &str, mount_point: Option<&Path>, available: u64) -> Value {
     let mounts: Vec<Value> = mount_point.iter().map(|place| json!({"mount_point": place})).collect();
     json!({"name": name, "fingerprint": format!("fs:{name}"), "kind": "usb", "mounts": mounts,
         "total_bytes": 1_000_000_000_000_u64, "available_bytes": available})
 }
 
-async fn refresh(client: &Client) -> Value {
+pub async fn refresh(client: &Client) -> Value {
     client.post("/api/volumes/refresh", json!({})).await.expect(200)
 }
 
@@ -65,7 +65,7 @@ async fn told(client: &Client) -> Vec<String> {
     about.map(line).collect()
 }
 
-async fn volume(client: &Client, name: &str) -> Value {
+pub async fn volume(client: &Client, name: &str) -> Value {
     client.get(&format!("/api/volumes/fs:{name}")).await.expect(200)
 }
 

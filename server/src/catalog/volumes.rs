@@ -79,6 +79,8 @@ const SEEN: &str = "INSERT INTO volumes (uuid, fingerprint, name, is_online, raw
      ON CONFLICT (fingerprint) DO UPDATE SET name = excluded.name, is_online = TRUE, raw = excluded.raw, \
          last_seen_at = excluded.last_seen_at RETURNING id";
 const GONE: &str = "UPDATE volumes SET is_online = FALSE, last_seen_at = $2 WHERE fingerprint = $1";
+const MEASURED: &str = "UPDATE volumes SET read_speed_mbps = $2, write_speed_mbps = $3, last_speed_test_at = $4 \
+     WHERE id = $1";
 const TRACK: &str = "INSERT INTO volume_tracking (uuid, volume_id, owner_id, display_name, tracked_at) \
      VALUES ($1, $2, $3, $4, $5)";
 const UNTRACK: &str = "DELETE FROM volume_tracking WHERE volume_id = $1 AND owner_id = $2";
@@ -117,6 +119,15 @@ pub async fn gone(tx: &mut Tx, fingerprint: &str, now: i64) -> Result<()> {
     Ok(())
 }
 
+/// Notes how fast a volume was found to be, in 10^6 bytes a second.
+///
+/// # Errors
+/// The catalogue's.
+pub async fn measured(tx: &mut Tx, volume: i64, read: i64, written: i64, now: i64) -> Result<()> {
+    sql::query(MEASURED).bind(volume).bind(read).bind(written).bind(now).execute(tx).await?;
+    Ok(())
+}
+
 /// Has a user track a volume.
 ///
 /// # Errors
@@ -143,4 +154,4 @@ pub async fn untrack(tx: &mut Tx, volume: i64, user: i64) -> Result<bool> {
 /// Every SQL text of this file, to be prepared on both engines.
 #[cfg(test)]
 pub(super) const STATEMENTS: super::testing::Statements =
-    super::testing::statements! { ALL, FOR_USER, SEEN, GONE, TRACK, UNTRACK };
+    super::testing::statements! { ALL, FOR_USER, SEEN, GONE, MEASURED, TRACK, UNTRACK };

@@ -18,6 +18,7 @@ pub mod feed;
 pub mod files;
 pub mod follow;
 pub mod history;
+pub mod jobs;
 pub mod judge;
 mod lent;
 pub mod listing;

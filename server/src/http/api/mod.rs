@@ -16,6 +16,7 @@ pub mod events;
 pub mod files;
 pub mod folders;
 pub mod health;
+pub mod jobs;
 pub mod locks;
 pub mod me;
 pub mod members;
@@ -68,6 +69,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(conflicts::routes())
         .merge(versions::routes())
         .merge(volumes::routes())
+        .merge(jobs::routes())
         .merge(uploads::routes())
 }
 

@@ -2,6 +2,7 @@
 
 mod monitor;
 mod refresh;
+pub mod speed_test;
 
 pub use monitor::watch;
 pub use refresh::{Machine, Refreshed, refresh};
@@ -96,7 +97,7 @@ pub async fn track(
                     error => error.into(),
                 })?;
                 let name = display_name.unwrap_or_else(|| row.volume.name.clone());
-                let detail = [("display_name", Value::from(name))];
+                let detail = known(&row.volume, name)?;
                 log(tx, Some(user), "volume-tracked", &row.volume.fingerprint, &detail, at).await?;
                 find(tx, user, &volume).await
             })
@@ -122,6 +123,20 @@ pub async fn untrack(app: &App, caller: &Caller, volume: String) -> Result<()> {
             })
         })
         .await
+}
+
+/// What is known of a volume when somebody begins to track it (001-12).
+fn known(volume: &rows::Volume, name: String) -> Result<Vec<(&'static str, Value)>> {
+    let told: disk::Volume = serde_json::from_str(&volume.raw).map_err(Error::internal)?;
+    let mount = told.mounts.first().filter(|_| volume.is_online);
+    Ok(vec![
+        ("display_name", name.into()),
+        ("mount_point", mount.map(|mount| mount.mount_point.clone()).into()),
+        ("total_capacity", told.total_bytes.into()),
+        ("available_capacity", told.available_bytes.into()),
+        ("read_speed_mbps", volume.read_speed_mbps.into()),
+        ("write_speed_mbps", volume.write_speed_mbps.into()),
+    ])
 }
 
 /// Logs what happened to a volume.

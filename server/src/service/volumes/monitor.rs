@@ -7,17 +7,15 @@ use tokio::sync::mpsc;
 
 use super::refresh;
 use crate::app::App;
+use crate::service::jobs::Beat;
 
 /// How long the thread that waits for mounts sleeps before it looks whether anybody still listens.
 const LISTENS: Duration = Duration::from_secs(1);
 /// What is mounted comes in several steps: udev, then the mount itself.
 const SETTLES: Duration = Duration::from_millis(200);
 
-/// Watches until the server stops. What fails is logged and tried again.
-pub async fn watch(app: App) {
-    if !app.machine.is_looked_at() {
-        return;
-    }
+/// Watches until the server stops. What fails is logged, told with the heartbeat, and tried again.
+pub async fn watch(app: App, beat: Beat) {
     let (tell, mut told) = mpsc::channel(1);
     // It ends by itself within a second after nobody listens any more, and nobody waits for that.
     let listening = std::thread::Builder::new().name("mounts".to_owned()).spawn(move || {
@@ -34,8 +32,12 @@ pub async fn watch(app: App) {
     }
     let mut hears = true;
     loop {
-        if let Err(error) = refresh(&app, None).await {
-            tracing::warn!(%error, "the volumes could not be looked at; tried again later");
+        match refresh(&app, None).await {
+            Ok(_) => beat.went_well(),
+            Err(error) => {
+                tracing::warn!(%error, "the volumes could not be looked at; tried again later");
+                beat.failed(&error);
+            }
         }
         tokio::select! {
             () = app.drained() => break,

@@ -3,6 +3,7 @@
 mod get;
 mod list;
 mod refresh;
+mod speed_test;
 mod track;
 mod untrack;
 
@@ -25,6 +26,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(get::get))
         .routes(routes!(track::track))
         .routes(routes!(untrack::untrack))
+        .routes(routes!(speed_test::speed_test))
 }
 
 /// Where a volume is mounted.
