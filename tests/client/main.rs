@@ -9,6 +9,7 @@ mod drives;
 mod fake;
 mod files;
 mod history;
+mod jobs;
 mod large;
 mod login;
 mod names;

@@ -17,6 +17,7 @@ mod error;
 mod feed;
 mod files;
 mod history;
+mod jobs;
 mod limit;
 mod login;
 mod parts;

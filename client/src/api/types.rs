@@ -198,6 +198,12 @@ pub struct Volume {
     /// Bytes that may still be written.
     #[serde(default)]
     pub available_capacity: Option<u64>,
+    /// Reading, in 10^6 bytes a second, when it was measured last.
+    #[serde(default)]
+    pub read_speed_mbps: Option<i64>,
+    /// Writing, likewise.
+    #[serde(default)]
+    pub write_speed_mbps: Option<i64>,
     /// What else is told of it.
     #[serde(flatten)]
     pub other: serde_json::Map<String, serde_json::Value>,
@@ -208,6 +214,71 @@ pub struct Volume {
 pub struct VolumeMount {
     /// The folder on the server.
     pub mount_point: String,
+    /// What else is told of it.
+    #[serde(flatten)]
+    pub other: serde_json::Map<String, serde_json::Value>,
+}
+
+/// Long work that the server does.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Job {
+    /// Its id.
+    pub id: Uuid,
+    /// What it does.
+    pub kind: String,
+    /// What it is about.
+    #[serde(default)]
+    pub subject: Option<JobSubject>,
+    /// `queued`, `running`, `finished`, `failed`, `cancelled` or `interrupted`.
+    pub state: String,
+    /// What is done.
+    pub done: u64,
+    /// What there is to do in all, as far as that is known.
+    #[serde(default)]
+    pub total: Option<u64>,
+    /// What both are counted in.
+    pub unit: String,
+    /// What it is doing.
+    #[serde(default)]
+    pub message: Option<String>,
+    /// What came of it.
+    #[serde(default)]
+    pub result: Option<serde_json::Value>,
+    /// Why it failed.
+    #[serde(default)]
+    pub error: Option<String>,
+    /// Until it is done, if it goes on as it went.
+    #[serde(default)]
+    pub remaining_seconds: Option<i64>,
+    /// When it was made.
+    #[serde(default, with = "time::serde::rfc3339::option")]
+    pub created_at: Option<OffsetDateTime>,
+    /// When whoever has it in hand was last heard of.
+    #[serde(default, with = "time::serde::rfc3339::option")]
+    pub heartbeat_at: Option<OffsetDateTime>,
+    /// What else is told of it.
+    #[serde(flatten)]
+    pub other: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Job {
+    /// Whether it waits or is worked at.
+    pub fn is_open(&self) -> bool {
+        matches!(self.state.as_str(), "queued" | "running")
+    }
+
+    /// How much of it is done, in hundredths of the whole.
+    pub fn share(&self) -> Option<u64> {
+        let total = self.total.filter(|total| *total > 0)?;
+        u64::try_from(u128::from(self.done.min(total)) * 100 / u128::from(total)).ok()
+    }
+}
+
+/// What a job is about.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct JobSubject {
+    /// Its name when the job was made.
+    pub name: String,
     /// What else is told of it.
     #[serde(flatten)]
     pub other: serde_json::Map<String, serde_json::Value>,

@@ -12,6 +12,7 @@ mod find;
 mod get;
 mod history;
 mod index;
+mod jobs;
 mod login;
 mod logout;
 mod ls;
@@ -97,6 +98,7 @@ enum Verb {
     Discover(discover::Args),
     Index(index::Args),
     Find(find::Args),
+    Jobs(jobs::Args),
     Ls(ls::Args),
     Get(get::Args),
     Put(put::Args),
@@ -176,6 +178,7 @@ async fn dispatch(context: &Context, verb: Verb) -> Result<(), Failure> {
         Verb::Discover(args) => discover::run(context, args).await,
         Verb::Index(args) => index::run(context, args).await,
         Verb::Find(args) => find::run(context, args).await,
+        Verb::Jobs(args) => jobs::run(context, args).await,
         Verb::Ls(args) => ls::run(context, args).await,
         Verb::Get(args) => get::run(context, args).await,
         Verb::Put(args) => put::run(context, args).await,
