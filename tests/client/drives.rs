@@ -1,9 +1,12 @@
 //! Where this device has drives, and what disks there are.
 
+use std::path::PathBuf;
+
 use reqwest::Method;
 use serde_json::json;
+use support::Server;
 
-use crate::tool::{other_side, with_server};
+use crate::tool::{Tool, other_side, with_server};
 
 #[test]
 fn a_file_of_this_device_is_told_with_the_drive_that_it_is_in() {
@@ -56,5 +59,78 @@ fn the_disks_of_the_server_are_listed() {
         assert_eq!(tool.json(&["volumes"]).await, json!([]), "this server looks at none");
         assert!(tool.run(&["volumes"]).await.ok().out.contains("PLACE"));
         tool.run(&["volumes", "--raw"]).await.ok();
+    });
+}
+
+/// A cloud folder of this device, as the server knows it.
+async fn cloud(server: &Server, tool: &Tool, kind: &str) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().canonicalize().unwrap();
+    let device = tool.json(&["status"]).await["device_id"].as_str().unwrap().to_owned();
+    let body = json!({"drives": [
+        {"unique_identifier": "C-1", "name": "Cloud", "kind": kind, "provider": "somebody", "mount_point": place}
+    ]});
+    let client = other_side(server).await;
+    let asked = client.request(Method::PUT, &format!("/api/devices/{device}/drives")).json(&body);
+    client.send(asked).await.expect(200);
+    (folder, place)
+}
+
+fn counts(told: &serde_json::Value) -> [u64; 5] {
+    ["added", "changed", "unchanged", "gone", "withheld"].map(|name| told[0][name].as_u64().unwrap())
+}
+
+#[test]
+fn what_is_on_a_drive_that_only_this_device_has_is_told_and_listed() {
+    with_server(async |server, tool| {
+        let (_folder, place) = cloud(&server, &tool, "cloud").await;
+        std::fs::create_dir(place.join("2024")).unwrap();
+        std::fs::write(place.join("2024/a.jpg"), "picture").unwrap();
+        std::fs::write(place.join("empty"), "").unwrap();
+        std::os::unix::fs::symlink("empty", place.join("link")).unwrap();
+        let told = tool.json(&["drives", "report", "--files", "Cloud"]).await;
+        assert_eq!((counts(&told), &told[0]["skipped"]), ([3, 0, 0, 0, 0], &json!(1)));
+        assert_eq!(tool.run(&["ls", "-R", "Cloud:"]).await.ok().out, "2024/\n2024/a.jpg\nempty\n");
+        // By a path in it, and read this time.
+        let inside = place.join("2024");
+        std::fs::write(place.join("2024/b.jpg"), "another").unwrap();
+        let told = tool.json(&["drives", "report", "--hash", "--files", inside.to_str().unwrap()]).await;
+        assert_eq!(counts(&told)[..2], [1, 2 + 1], "a folder has changed with what is in it");
+        let listed = tool.json(&["ls", "Cloud:empty"]).await;
+        assert_eq!(listed[0]["hash"], "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+        let again = tool.run(&["drives", "report", "--files", "Cloud"]).await.ok().out;
+        assert!(again.contains("Cloud") && again.contains("1 links"), "{again}");
+        tool.run(&["drives", "report", "--files", "Nowhere"]).await.failed(3, &["Nowhere"]);
+        tool.run(&["drives", "report", "--files", "home"]).await.failed(3, &["home"]);
+    });
+}
+
+#[test]
+fn a_folder_that_lost_most_of_its_files_is_asked_about() {
+    with_server(async |server, tool| {
+        let (_folder, place) = cloud(&server, &tool, "cloud").await;
+        for number in 0..60 {
+            std::fs::write(place.join(format!("{number}")), "").unwrap();
+        }
+        tool.run(&["drives", "report", "--files", "Cloud"]).await.ok();
+        for number in 0..60 {
+            std::fs::remove_file(place.join(format!("{number}"))).unwrap();
+        }
+        let command = ["drives", "report", "--files", "Cloud"];
+        tool.run(&command).await.failed(4, &["60 files seem to be gone", "--confirm"]);
+        assert_eq!(tool.json(&["ls", "Cloud:"]).await.as_array().unwrap().len(), 60);
+        let told = tool.json(&["drives", "report", "--confirm", "--files", "Cloud"]).await;
+        assert_eq!(counts(&told), [0, 0, 0, 60, 0]);
+        assert_eq!(tool.json(&["ls", "Cloud:"]).await, json!([]));
+    });
+}
+
+#[test]
+fn the_empty_place_of_a_stick_that_is_not_plugged_in_is_not_told_of() {
+    with_server(async |server, tool| {
+        let (_folder, place) = cloud(&server, &tool, "usb").await;
+        std::fs::write(place.join("not of the stick"), "").unwrap();
+        tool.run(&["drives", "report", "--files", "Cloud"]).await.failed(4, &["not plugged in"]);
+        tool.run(&["ls", "Cloud:"]).await.failed(6, &["offline"]);
     });
 }

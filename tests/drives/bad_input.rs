@@ -70,4 +70,19 @@ both_engines! {
         ada.get("/api/drives?include=everything").await.expect_problem(422);
         drive_for(&ada, "nobody", "/a").await.expect_problem_named(404, "unknown-device");
     }
+
+    async fn a_device_tells_of_itself_alone(server: Server) {
+        let ada = server.admin().await;
+        device(&ada, "laptop", "linux").await;
+        let login = json!({"username": server.username(), "password": server.password(), "device_id": "phone"});
+        let phone = ada.with_tokens(&ada.anonymous().post("/api/auth/login", login).await.expect(200));
+        let first = report(&ada, "laptop", &[("USB", "/media/usb")]).await;
+        let drive = first["items"][0]["drive_id"].as_str().unwrap();
+        put(&phone, "/api/devices/laptop/drives", &json!({"drives": []})).await.expect_problem_named(403, "other-device");
+        let place = json!({"mount_point": "/elsewhere"});
+        put(&phone, &format!("/api/drives/{drive}/mounts/laptop"), &place).await.expect_problem_named(403, "other-device");
+        let told = json!({"device_id": "laptop", "mount_point": "/media/usb", "folders": [{"path": "", "complete": true}]});
+        phone.post(&format!("/api/drives/{drive}/reports"), told).await.expect_problem_named(403, "other-device");
+        assert_eq!(ada.get("/api/devices/laptop/drives").await.expect(200)["items"][0]["is_available"], true);
+    }
 }

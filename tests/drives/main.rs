@@ -1,6 +1,7 @@
 //! Drives: which there are, where each device has them, and what becomes of them (documents 000 and 001).
 #![expect(clippy::unwrap_used, reason = "a test says what it expects by failing")]
 
+mod adopting;
 mod bad_input;
 mod disk;
 mod disks;
@@ -9,6 +10,7 @@ mod jobs;
 mod managing;
 mod mounts;
 mod paths;
+mod reports;
 mod volumes;
 
 use reqwest::Method;

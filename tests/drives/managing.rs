@@ -169,6 +169,18 @@ both_engines! {
         assert!(!changes.contains("dead"), "{changes}");
     }
 
+    async fn a_drive_that_is_taken_offline_stays_so_over_a_restart_though_its_disk_is_there(server: Server) {
+        let mut server = server;
+        let admin = server.admin().await;
+        let drive = made(&admin, "Disk", &folder(&server, "disk")).await;
+        admin.put("/api/drives/Disk/files/a.txt", "a").await.expect(201);
+        admin.post("/api/drives/Disk/offline", json!({})).await.expect(200);
+        server.restart().await;
+        let admin = server.admin().await;
+        assert_eq!(state(&admin, id(&drive)).await, "offline");
+        admin.get("/api/drives/Disk/files/a.txt").await.expect_problem_named(503, "drive-offline");
+    }
+
     async fn a_drive_that_is_forgotten_leaves_its_files_and_can_be_adopted_again(server: Server) {
         let admin = server.admin().await;
         let root = folder(&server, "disk");
@@ -179,6 +191,9 @@ both_engines! {
         admin.get(&format!("/api/drives/{}", id(&drive))).await.expect_problem(404);
         admin.get("/api/drives/Disk/files/deep/a.txt").await.expect_problem(404);
         assert_eq!(std::fs::read_to_string(root.join("deep/a.txt")).unwrap(), "a");
+        let events = admin.get("/api/events?limit=1000").await.expect(200);
+        let of_it = events["items"].as_array().unwrap().iter().filter(|event| event["drive"]["name"] == "Disk");
+        assert!(of_it.map(|event| &event["path"]).any(|path| path == "/deep/a.txt"), "its history stays in the log: {events}");
         // It carries its signature, so it is the same drive again.
         admin.post("/api/drives", json!({"name": "Disk", "root": root})).await.expect_problem_named(409, "not-empty");
         let again = made(&admin, "Disk", &root).await;
@@ -248,5 +263,23 @@ both_engines! {
         assert_eq!(admin.get("/api/drives/Disk/files/a.txt").await.text(), "a");
         let changes = admin.get("/api/drives/Disk/changes").await.text();
         assert!(!changes.contains("dead") && !changes.contains("theirs"), "{changes}");
+    }
+
+    async fn a_drive_with_conflicts_that_nobody_has_resolved_is_not_forgotten(server: Server) {
+        let admin = server.admin().await;
+        let root = folder(&server, "disk");
+        made(&admin, "Disk", &root).await;
+        device(&admin, "laptop", "linux").await;
+        admin.put("/api/drives/Disk/files/a.txt", "theirs").await.expect(201);
+        let laptop = admin.on_device("laptop");
+        let edit = laptop.request(reqwest::Method::PUT, "/api/drives/Disk/files/a.txt").header("If-None-Match", "*");
+        laptop.send(edit.body("mine")).await.expect_problem(412);
+        let refused = admin.delete("/api/drives/Disk").await.expect_problem_named(409, "unresolved-conflicts");
+        assert_eq!(refused["conflicts"], 1);
+        assert_eq!(admin.get("/api/drives/Disk/files/a.txt").await.text(), "theirs", "nothing was changed");
+        let open = admin.get("/api/conflicts?drive=Disk").await.expect(200);
+        let conflict = open["conflicts"][0]["id"].as_str().unwrap();
+        admin.post(&format!("/api/conflicts/{conflict}/resolve"), json!({"resolution": "keep_server"})).await.expect(200);
+        admin.delete("/api/drives/Disk").await.expect(204);
     }
 }

@@ -174,4 +174,26 @@ both_engines! {
         let listing = ada.send(ada.request(reqwest::Method::from_bytes(b"PROPFIND").unwrap(), "/dav/").header("Depth", "1")).await;
         assert!(!listing.text().contains("USB%20disk"), "{}", listing.text());
     }
+
+    async fn where_others_have_a_drive_is_told_to_its_owner_alone(server: Server) {
+        let ada = server.admin().await;
+        let (_, eve) = server.member().await;
+        let name = eve.get("/api/me").await.expect(200)["username"].as_str().unwrap().to_owned();
+        device(&ada, "laptop", "linux").await;
+        device(&eve, "eve", "linux").await;
+        let first = report(&ada, "laptop", &[("A", "/home/ada/secret place")]).await;
+        let drive = first["items"][0]["drive_id"].as_str().unwrap().to_owned();
+        put(&ada, &format!("/api/drives/{drive}/members/{name}"), &json!({"role": "editor"})).await.expect(200);
+        put(&eve, &format!("/api/drives/{drive}/mounts/eve"), &json!({"mount_point": "/media/a"})).await.expect(200);
+        for (client, expected) in [(&ada, vec!["/home/ada/secret place", "/media/a"]), (&eve, vec!["/media/a"])] {
+            let places = |mounts: &Value| -> Vec<String> {
+                mounts.as_array().unwrap().iter().map(|mount| mount["mount_point"].as_str().unwrap().to_owned()).collect()
+            };
+            assert_eq!(places(&client.get(&format!("/api/drives/{drive}")).await.expect(200)["client_mounts"]), expected);
+            assert_eq!(places(&client.get(&format!("/api/drives/{drive}/mounts")).await.expect(200)["items"]), expected);
+            let listed = client.get("/api/drives?include=mounts").await.expect(200);
+            let shown = listed["items"].as_array().unwrap().iter().find(|one| one["id"] == drive.as_str()).unwrap().clone();
+            assert_eq!(places(&shown["client_mounts"]), expected);
+        }
+    }
 }

@@ -81,4 +81,18 @@ both_engines! {
         assert_eq!(found(&ada, "device 2", "/mnt/2/disk 777/a/b").await, some("disk 777", "a/b"));
         assert_eq!(found(&ada, "device 2", "/mnt/1/disk 777/a/b").await, None);
     }
+
+    async fn a_drive_that_is_shared_no_longer_holds_no_path_of_who_had_it(server: Server) {
+        let ada = server.admin().await;
+        let (_, eve) = server.member().await;
+        let name = eve.get("/api/me").await.expect(200)["username"].as_str().unwrap().to_owned();
+        let body = json!({"name": "Films", "kind": "usb", "unique_identifier": "films"});
+        let drive = ada.post("/api/drives", body).await.expect(201)["id"].as_str().unwrap().to_owned();
+        put(&ada, &format!("/api/drives/{drive}/members/{name}"), &json!({"role": "viewer"})).await.expect(200);
+        device(&eve, "eve", "linux").await;
+        put(&eve, &format!("/api/drives/{drive}/mounts/eve"), &json!({"mount_point": "/media/films"})).await.expect(200);
+        assert_eq!(found(&eve, "eve", "/media/films/a").await, some("films", "a"));
+        ada.delete(&format!("/api/drives/{drive}/members/{name}")).await.expect(204);
+        assert_eq!(found(&eve, "eve", "/media/films/a").await, None);
+    }
 }

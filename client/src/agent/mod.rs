@@ -6,6 +6,7 @@
 
 pub mod engine;
 pub mod ignore;
+pub mod inventory;
 pub mod local;
 pub mod mounts;
 pub mod names;

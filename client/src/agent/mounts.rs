@@ -17,6 +17,7 @@ fn of(volume: &Volume, known: &[Drive]) -> Option<SeenDrive> {
     // The whole file system, where it is mounted first; a folder of it elsewhere says nothing more.
     let mount = volume.mounts.iter().find(|mount| mount.root == "/").or_else(|| volume.mounts.first())?;
     let mount_point = mount.mount_point.clone();
+    let (total_bytes, available_bytes) = capacity(volume);
     let signature = File::open(&mount_point).ok().and_then(|root| Signature::read(&root).ok());
     if let Some(signature) = signature {
         let drive = known.iter().find(|drive| drive.id == signature.drive_id);
@@ -26,6 +27,8 @@ fn of(volume: &Volume, known: &[Drive]) -> Option<SeenDrive> {
             name: Some(signature.name),
             kind: Some(word(volume.kind).to_owned()),
             mount_point,
+            total_bytes,
+            available_bytes,
         });
     }
     // What is built in is nobody else's, and a drive only where somebody made it one.
@@ -38,7 +41,17 @@ fn of(volume: &Volume, known: &[Drive]) -> Option<SeenDrive> {
         name: Some(volume.name.replace('/', " ")),
         kind: Some(word(volume.kind).to_owned()),
         mount_point,
+        total_bytes,
+        available_bytes,
     })
+}
+
+/// How large a volume is, as far as that makes sense.
+fn capacity(volume: &Volume) -> (Option<u64>, Option<u64>) {
+    match (volume.total_bytes, volume.available_bytes) {
+        (Some(total), Some(available)) if available > total => (None, None),
+        both => both,
+    }
 }
 
 fn word(kind: Kind) -> &'static str {

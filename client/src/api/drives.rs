@@ -2,11 +2,12 @@
 
 use reqwest::Method;
 use serde_json::json;
+use uuid::Uuid;
 
 use super::Api;
 use super::error::ApiError;
 use super::send::Ask;
-use super::types::{FoundPath, Items, Mount, SeenDrive, Volume};
+use super::types::{DriveReport, FoundPath, Items, Mount, Reported, SeenDrive, Volume};
 
 impl Api {
     /// Reports all the drives that a device has now.
@@ -17,6 +18,25 @@ impl Api {
         let ask = Ask::new(Method::PUT, self.address.at(&["api", "devices", device, "drives"])).repeatable();
         let mounts: Items<Mount> = self.ask_json(ask.json(&json!({"drives": seen}))?).await?;
         Ok(mounts.items)
+    }
+
+    /// Where a device has drives, and where it had them.
+    ///
+    /// # Errors
+    /// 404, and the server's.
+    pub async fn mounts_of(&self, device: &str) -> Result<Vec<Mount>, ApiError> {
+        let mounts: Items<Mount> =
+            self.ask_json(Ask::get(self.address.at(&["api", "devices", device, "drives"]))).await?;
+        Ok(mounts.items)
+    }
+
+    /// Tells a part of what is on a drive. The same again changes nothing.
+    ///
+    /// # Errors
+    /// 403, 404, 409 when the device has not reported that it has the drive there, 422, and the server's.
+    pub async fn report_files(&self, drive: Uuid, report: &DriveReport) -> Result<Reported, ApiError> {
+        let url = self.address.at(&["api", "drives", &drive.to_string(), "reports"]);
+        self.ask_json(Ask::new(Method::POST, url).repeatable().json(report)?).await
     }
 
     /// Which drives paths of a device lie in, in the order that was asked for; at most 100.

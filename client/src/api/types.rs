@@ -107,6 +107,15 @@ pub struct Drive {
     /// Why it is offline or degraded.
     #[serde(default)]
     pub reason: Option<String>,
+    /// Says that it is the same drive wherever it is seen.
+    #[serde(default)]
+    pub unique_identifier: Option<String>,
+    /// Bytes in all, as whoever saw it last said.
+    #[serde(default)]
+    pub total_bytes: Option<u64>,
+    /// Bytes that may still be written.
+    #[serde(default)]
+    pub available_bytes: Option<u64>,
 }
 
 /// A drive that this device has, as it is reported.
@@ -123,6 +132,88 @@ pub struct SeenDrive {
     pub kind: Option<String>,
     /// Where it is.
     pub mount_point: String,
+    /// Bytes in all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total_bytes: Option<u64>,
+    /// Bytes that may still be written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub available_bytes: Option<u64>,
+}
+
+/// A part of what a device sees on a drive of which the server has no folder.
+#[derive(Debug, Clone, Serialize)]
+pub struct DriveReport {
+    /// The device.
+    pub device_id: String,
+    /// Where it has the drive.
+    pub mount_point: String,
+    /// The walk that this is a part of.
+    pub walk: Uuid,
+    /// What is in folders, each at most once.
+    pub folders: Vec<ToldFolder>,
+    /// Says yes to what was withheld.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confirm: Option<String>,
+    /// The last part.
+    pub end: bool,
+}
+
+/// What is in a folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ToldFolder {
+    /// Path in the drive; empty for its root.
+    pub path: String,
+    /// What is not named is not there.
+    pub complete: bool,
+    /// Of the names after this one alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+    /// And of those up to this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub through: Option<String>,
+    /// What is in it.
+    pub entries: Vec<ToldEntry>,
+}
+
+/// A file or folder that a device sees.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ToldEntry {
+    /// Its name.
+    pub name: String,
+    /// File or folder.
+    pub kind: Kind,
+    /// Bytes; 0 for a folder.
+    pub size: u64,
+    /// When it was last written, in nanoseconds since 1970.
+    pub mtime_ns: i64,
+    /// A file's content, where it was read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hash: Option<ContentHash>,
+}
+
+/// What became of a part of a report.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Reported {
+    /// Files and folders of which nobody had told.
+    pub added: u64,
+    /// Those that are otherwise than was known.
+    pub changed: u64,
+    /// Those that are as was known.
+    pub unchanged: u64,
+    /// Those that are no longer seen.
+    pub gone: u64,
+    /// What is kept until a person says yes.
+    #[serde(default)]
+    pub needs_confirmation: Option<GoneFiles>,
+}
+
+/// What would be no longer seen.
+#[derive(Debug, Clone, Deserialize)]
+pub struct GoneFiles {
+    /// Says yes to exactly this.
+    pub token: String,
+    /// How many files.
+    pub files: u64,
 }
 
 /// Where a device has a drive.

@@ -1,18 +1,22 @@
 //! `holdfast drives`
 
+mod files;
+
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use holdfast_disk::volumes::{Probe as _, System};
+use holdfast_disk::volumes::{Probe as _, Snapshot, System};
 
 use super::{Context, Failure};
 use crate::agent::mounts;
 use crate::api::types::SeenDrive;
-use crate::show::{JsonList, Table, visible};
+use crate::show::{JsonList, Table, size, visible};
 
 /// List the drives that you may see, and tell the server which are plugged in here
 #[derive(clap::Args)]
-#[command(after_long_help = "--json: an array of {id, name, kind, right, state, reason}")]
+#[command(
+    after_long_help = "--json: an array of {id, name, kind, right, state, reason, total_bytes, available_bytes, ..}"
+)]
 pub struct Args {
     #[command(subcommand)]
     verb: Option<Verb>,
@@ -21,7 +25,9 @@ pub struct Args {
 #[derive(Subcommand)]
 enum Verb {
     /// List them (also without a verb)
-    #[command(after_long_help = "--json: an array of {id, name, kind, right, state, reason}")]
+    #[command(
+        after_long_help = "--json: an array of {id, name, kind, right, state, reason, total_bytes, available_bytes, ..}"
+    )]
     List,
     /// Tell which drives files of this device are in
     #[command(
@@ -37,12 +43,25 @@ enum Verb {
     #[command(
         after_long_help = "Removable disks, network shares, and whatever carries a drive's signature are reported. Drives of \
         which the server has not heard are added as yours. What was reported before and is not there any more counts as \
-        unplugged.\n\n--json: an array of {drive_id, mount_point, is_available, last_seen_at}"
+        unplugged.\n\nWith --files the server is also told what is on those drives of which it has no folder itself, so that they \
+        can be listed while they are unplugged. Only names, sizes and times are told, with --hash also what the files hold. A file \
+        that is not there any more is no longer listed; where many are gone, that is the case only with --confirm, and exit code 4 \
+        tells of it.\n\n--json: an array of {drive_id, mount_point, is_available, last_seen_at}; with --files of {drive_id, \
+        mount_point, added, changed, unchanged, gone, withheld, skipped, unread}"
     )]
     Report {
         /// Only say what would be reported
         #[arg(long)]
         dry_run: bool,
+        /// Tell what is on drives, too: on all that are plugged in, or on one, named by its name or by a path in it
+        #[arg(long, value_name = "DRIVE|PATH", num_args = 0..=1, conflicts_with = "dry_run")]
+        files: Option<Option<String>>,
+        /// Read the files, so that they can be found by what they hold
+        #[arg(long, requires = "files")]
+        hash: bool,
+        /// What is gone from a drive was meant to go, however much it is
+        #[arg(long, requires = "files")]
+        confirm: bool,
     },
 }
 
@@ -50,7 +69,10 @@ pub async fn run(context: &Context, args: Args) -> Result<(), Failure> {
     match args.verb.unwrap_or(Verb::List) {
         Verb::List => list(context).await,
         Verb::Where { paths } => tell_where(context, &paths).await,
-        Verb::Report { dry_run } => report(context, dry_run).await,
+        Verb::Report { files: Some(which), hash, confirm, .. } => {
+            files::run(context, files::Wanted { which, hash, confirm }).await
+        }
+        Verb::Report { dry_run, .. } => report(context, dry_run).await,
     }
 }
 
@@ -59,13 +81,15 @@ async fn list(context: &Context) -> Result<(), Failure> {
     if context.out.json {
         return Ok(context.out.value(&drives)?);
     }
-    let mut table = Table::new(&["STATE", "KIND", "RIGHT", "NAME"]);
+    let mut table = Table::new(&["STATE", "KIND", "RIGHT", "SIZE", "FREE", "NAME"]);
+    let bytes = |bytes: Option<u64>| bytes.map_or_else(|| "-".to_owned(), size);
     for drive in drives {
         let state = match drive.reason {
             Some(reason) => format!("{} ({reason})", drive.state),
             None => drive.state,
         };
-        table.row([state, drive.kind, drive.right, drive.name]);
+        let (total, free) = (bytes(drive.total_bytes), bytes(drive.available_bytes));
+        table.row([state, drive.kind, drive.right, total, free, drive.name]);
     }
     Ok(table.write(&context.out)?)
 }
@@ -111,8 +135,7 @@ fn absolute(path: &Path) -> Result<String, Failure> {
 }
 
 async fn report(context: &Context, dry_run: bool) -> Result<(), Failure> {
-    let snapshot = tokio::task::spawn_blocking(|| System::new().probe());
-    let snapshot = snapshot.await.map_err(|error| Failure::failed(error.to_string()))?;
+    let snapshot = probe().await?;
     for problem in &snapshot.problems {
         context.out.note(&visible(problem))?;
     }
@@ -125,6 +148,11 @@ async fn report(context: &Context, dry_run: bool) -> Result<(), Failure> {
         return Ok(context.out.value(&mounts)?);
     }
     told(context, &seen)
+}
+
+async fn probe() -> Result<Snapshot, Failure> {
+    let snapshot = tokio::task::spawn_blocking(|| System::new().probe());
+    snapshot.await.map_err(|error| Failure::failed(error.to_string()))
 }
 
 fn told(context: &Context, seen: &[SeenDrive]) -> Result<(), Failure> {

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::db::Tx;
 use super::nodes::Node;
-use super::sql::{self, Builder, Value, portions};
+use super::sql::{self, Builder, Value, wide_portions};
 use crate::error::Result;
 
 /// Who does something and when.
@@ -121,7 +121,7 @@ pub async fn insert(
 /// # Errors
 /// The catalogue's.
 pub async fn insert_all(tx: &mut Tx, drive: i64, new: &[NewChange<'_>]) -> Result<()> {
-    for (_, new) in portions(new) {
+    for (_, new) in wide_portions(new) {
         let mut query = Builder::new(tx.engine_name(), insert!(""));
         query.rows(new.iter().map(|change| change.values(drive)));
         query.build().execute(tx).await?;

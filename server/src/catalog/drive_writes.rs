@@ -1,9 +1,10 @@
-//! What owners do with their drives: names, roots, members, and the end of one.
+//! What owners do with their drives: names, roots, members. The end of one is in `forgetting`.
 
 use uuid::Uuid;
 
 use super::db::Tx;
 use super::sql::{self, row};
+use crate::domain::drives::Capacity;
 use crate::error::Result;
 
 /// Somebody with whom a drive is shared.
@@ -27,10 +28,9 @@ const RENAME: &str = "UPDATE drives SET name = $2, name_key = $3, updated_at = $
 const SET_PROVIDER: &str = "UPDATE drives SET provider = $2, updated_at = $3 WHERE id = $1";
 const SET_ROOT: &str = "UPDATE drives SET root = $2, updated_at = $3 WHERE id = $1";
 const SET_OFFLINE: &str = "UPDATE drives SET offline_since = $2, updated_at = $3 WHERE id = $1";
+const SET_CAPACITY: &str =
+    "UPDATE drives SET total_bytes = $2, available_bytes = $3, measured_at = $4 WHERE id = $1";
 const OPEN_CONFLICTS: &str = "SELECT COUNT(*) FROM conflicts WHERE drive_id = $1 AND state = 'open'";
-// So that no node takes others with it: a tree may be deeper than the engine likes to go.
-const TAKE_APART: &str = "UPDATE nodes SET parent_id = NULL WHERE drive_id = $1";
-const FORGET: &str = "DELETE FROM drives WHERE id = $1";
 const SHARERS: &str = "SELECT u.uuid, u.username, u.display_name, m.role, m.created_at FROM drive_members m \
      JOIN users u ON u.id = m.user_id WHERE m.drive_id = $1 ORDER BY u.username_key";
 const SHARE: &str = "INSERT INTO drive_members (drive_id, user_id, role, created_at) VALUES ($1, $2, $3, $4) \
@@ -72,22 +72,28 @@ pub async fn set_offline(tx: &mut Tx, id: i64, since: Option<i64>, now: i64) -> 
     Ok(())
 }
 
+/// Notes how large a drive is.
+///
+/// # Errors
+/// The catalogue's.
+pub async fn set_capacity(tx: &mut Tx, id: i64, capacity: Capacity, now: i64) -> Result<()> {
+    let bytes = |bytes: Option<u64>| bytes.and_then(|bytes| i64::try_from(bytes).ok());
+    sql::query(SET_CAPACITY)
+        .bind(id)
+        .bind(bytes(capacity.total))
+        .bind(bytes(capacity.available))
+        .bind(now)
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
 /// How many conflicts of a drive wait to be resolved.
 ///
 /// # Errors
 /// The catalogue's.
 pub async fn open_conflicts(tx: &mut Tx, id: i64) -> Result<i64> {
     Ok(sql::query(OPEN_CONFLICTS).bind(id).fetch_one(tx).await?)
-}
-
-/// Forgets a drive and all that is known of it. What is on its disk stays there.
-///
-/// # Errors
-/// The catalogue's.
-pub async fn forget(tx: &mut Tx, id: i64) -> Result<()> {
-    sql::query(TAKE_APART).bind(id).execute(tx).await?;
-    sql::query(FORGET).bind(id).execute(tx).await?;
-    Ok(())
 }
 
 /// With whom a drive is shared, by user name.
@@ -118,5 +124,5 @@ pub async fn unshare(tx: &mut Tx, id: i64, user: i64) -> Result<bool> {
 /// Every SQL text of this file, to be prepared on both engines.
 #[cfg(test)]
 pub(super) const STATEMENTS: super::testing::Statements = super::testing::statements! {
-    RENAME, SET_PROVIDER, SET_ROOT, SET_OFFLINE, OPEN_CONFLICTS, TAKE_APART, FORGET, SHARERS, SHARE, UNSHARE
+    RENAME, SET_PROVIDER, SET_ROOT, SET_OFFLINE, SET_CAPACITY, OPEN_CONFLICTS, SHARERS, SHARE, UNSHARE
 };

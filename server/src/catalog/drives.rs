@@ -6,6 +6,7 @@ use super::changes::{self, Actor, Side};
 use super::db::Tx;
 use super::nodes;
 use super::sql::{self, row};
+use crate::domain::drives::Capacity;
 use crate::error::Result;
 
 /// A drive as the catalogue knows it.
@@ -41,6 +42,12 @@ pub struct Drive {
     pub prune_floor: i64,
     /// Microseconds since 1970.
     pub created_at: i64,
+    total_bytes: Option<i64>,
+    available_bytes: Option<i64>,
+    /// When its capacity was noted, in microseconds since 1970.
+    pub measured_at: Option<i64>,
+    /// When a device last told what is on it, in microseconds since 1970.
+    pub reported_at: Option<i64>,
 }
 
 row!(Drive {
@@ -59,12 +66,25 @@ row!(Drive {
     placed_seq,
     prune_floor,
     created_at,
+    total_bytes,
+    available_bytes,
+    measured_at,
+    reported_at,
 });
+
+impl Drive {
+    /// How large it is, as whoever saw it last said.
+    pub fn capacity(&self) -> Capacity {
+        let bytes = |bytes: Option<i64>| bytes.map(i64::cast_unsigned);
+        Capacity { total: bytes(self.total_bytes), available: bytes(self.available_bytes) }
+    }
+}
 
 macro_rules! columns {
     () => {
         "d.id, d.uuid, d.owner_id, d.name, d.kind, d.unique_identifier, d.provider, d.root, d.root_node_id, d.degraded, \
-         d.offline_since, d.head_seq, d.placed_seq, d.prune_floor, d.created_at"
+         d.offline_since, d.head_seq, d.placed_seq, d.prune_floor, d.created_at, d.total_bytes, d.available_bytes, \
+         d.measured_at, d.reported_at"
     };
 }
 
@@ -141,7 +161,8 @@ pub async fn insert(tx: &mut Tx, new: &NewDrive<'_>) -> Result<(i64, i64)> {
     Ok((id, root))
 }
 
-const BY_ID: &str = concat!("SELECT ", columns!(), " FROM drives d WHERE d.id = $1");
+const BY_ID: &str =
+    concat!("SELECT ", columns!(), " FROM drives d WHERE d.id = $1 AND d.forgotten_at IS NULL");
 
 /// A drive by its internal key.
 ///
@@ -153,9 +174,10 @@ pub async fn by_id(tx: &mut Tx, id: i64) -> Result<Option<Drive>> {
 
 // The update takes the row lock on Postgres; on SQLite the writer is alone anyway.
 const LOCK: &str = concat!(
-    "UPDATE drives AS d SET head_seq = head_seq WHERE d.id = $1 RETURNING ",
+    "UPDATE drives AS d SET head_seq = head_seq WHERE d.id = $1 AND d.forgotten_at IS NULL RETURNING ",
     "id, uuid, owner_id, name, kind, \
-     unique_identifier, provider, root, root_node_id, degraded, offline_since, head_seq, placed_seq, prune_floor, created_at"
+     unique_identifier, provider, root, root_node_id, degraded, offline_since, head_seq, placed_seq, prune_floor, created_at, \
+     total_bytes, available_bytes, measured_at, reported_at"
 );
 
 /// A drive by its internal key, its row locked until the transaction ends: changes of a drive are serialised by it.
@@ -168,7 +190,7 @@ pub async fn lock(tx: &mut Tx, id: i64) -> Result<Option<Drive>> {
 
 const ROOTED: &str = concat!("SELECT ", columns!(), " FROM drives d WHERE d.root IS NOT NULL ORDER BY d.id");
 
-/// Every drive that has a root.
+/// Every drive that has a root; none that was forgotten.
 ///
 /// # Errors
 /// The catalogue's.
@@ -198,7 +220,7 @@ const VISIBLE: &str = concat!(
     "SELECT ",
     columns!(),
     ", m.role AS member FROM drives d LEFT JOIN drive_members m ON m.drive_id = d.id AND m.user_id = $1 \
-     WHERE d.owner_id = $1 OR m.user_id IS NOT NULL ORDER BY CASE WHEN d.owner_id = $1 THEN 0 ELSE 1 END, d.name, d.id"
+     WHERE d.forgotten_at IS NULL AND (d.owner_id = $1 OR m.user_id IS NOT NULL) ORDER BY CASE WHEN d.owner_id = $1 THEN 0 ELSE 1 END, d.name, d.id"
 );
 
 /// Every drive a user may see: own before shared, then by name.
@@ -210,8 +232,24 @@ pub async fn visible(tx: &mut Tx, user: i64) -> Result<Vec<Visible>> {
     Ok(rows.into_iter().map(|row| row.seen_by(user)).collect())
 }
 
+const VISIBLE_ONE: &str = concat!(
+    "SELECT ",
+    columns!(),
+    ", m.role AS member FROM drives d LEFT JOIN drive_members m ON m.drive_id = d.id AND m.user_id = $1 \
+     WHERE d.id = $2 AND d.forgotten_at IS NULL AND (d.owner_id = $1 OR m.user_id IS NOT NULL)"
+);
+
+/// A drive by its internal key, if a user may see it.
+///
+/// # Errors
+/// The catalogue's.
+pub async fn visible_one(tx: &mut Tx, user: i64, id: i64) -> Result<Option<Visible>> {
+    let row: Option<VisibleRow> = sql::query(VISIBLE_ONE).bind(user).bind(id).fetch_optional(tx).await?;
+    Ok(row.map(|row| row.seen_by(user)))
+}
+
 const RIGHT: &str = "SELECT CASE WHEN d.owner_id = $2 THEN 'owner' ELSE m.role END FROM drives d \
-     LEFT JOIN drive_members m ON m.drive_id = d.id AND m.user_id = $2 WHERE d.id = $1";
+     LEFT JOIN drive_members m ON m.drive_id = d.id AND m.user_id = $2 WHERE d.id = $1 AND d.forgotten_at IS NULL";
 
 /// What a user may do with a drive; `None` when the drive is not for them to see.
 ///
@@ -264,5 +302,5 @@ pub async fn set_degraded(tx: &mut Tx, id: i64, why: Option<&str>) -> Result<()>
 /// Every SQL text of this file, to be prepared on both engines.
 #[cfg(test)]
 pub(super) const STATEMENTS: super::testing::Statements = super::testing::statements! {
-    INSERT, SET_ROOT_NODE, BY_ID, LOCK, ROOTED, VISIBLE, RIGHT, SET_HEAD, SET_PLACED, SET_DEGRADED
+    INSERT, SET_ROOT_NODE, BY_ID, LOCK, ROOTED, VISIBLE, VISIBLE_ONE, RIGHT, SET_HEAD, SET_PLACED, SET_DEGRADED
 };

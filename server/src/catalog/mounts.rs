@@ -2,8 +2,8 @@
 
 use uuid::Uuid;
 
-use super::db::Tx;
-use super::sql::{self, Builder, portions, row};
+use super::db::{EngineName, Tx};
+use super::sql::{self, Builder, Query, portions, row};
 use crate::error::Result;
 
 /// A drive's place on a device.
@@ -172,13 +172,20 @@ pub async fn at_key(tx: &mut Tx, device: i64, key: &str) -> Result<Vec<Mount>> {
 pub async fn at_any(tx: &mut Tx, device: i64, user: i64, keys: &[String]) -> Result<Vec<Mount>> {
     let mut found = Vec::new();
     for (_, portion) in portions(keys) {
-        let mut asked = Builder::new(tx.engine_name(), select!("WHERE m.client_id = "));
-        asked.bind(device).push(" AND m.is_available AND (d.owner_id = ").bind(user);
-        asked.push(" OR d.id IN (SELECT drive_id FROM drive_members WHERE user_id = ").bind(user);
-        asked.push(")) AND m.mount_key IN (").list(portion.iter().map(String::as_str)).push(")");
-        found.extend(asked.build().fetch_all::<Mount>(tx).await?);
+        found.extend(any_of(tx.engine_name(), device, user, portion).fetch_all::<Mount>(tx).await?);
     }
     Ok(found)
+}
+
+/// The question of [`at_any`].
+pub(super) fn any_of(engine: EngineName, device: i64, user: i64, keys: &[String]) -> Query<'_> {
+    let mut asked = Builder::new(engine, select!("WHERE m.client_id = "));
+    asked.bind(device).push(" AND m.is_available AND (d.owner_id = ").bind(user);
+    asked
+        .push(" OR EXISTS (SELECT 1 FROM drive_members s WHERE s.drive_id = d.id AND s.user_id = ")
+        .bind(user);
+    asked.push(")) AND m.mount_key IN (").list(keys.iter().map(String::as_str)).push(")");
+    asked.build()
 }
 
 /// Notes what a device reports.

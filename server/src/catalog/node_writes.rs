@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::db::Tx;
 use super::nodes::Node;
-use super::sql::{self, Builder, portions};
+use super::sql::{self, Builder, wide_portions};
 use crate::domain::stat::{Ident, Stat};
 use crate::error::Result;
 
@@ -117,7 +117,7 @@ pub struct NewFile<'a> {
 pub async fn insert_files(tx: &mut Tx, drive: i64, files: &[NewFile<'_>], now: i64) -> Result<Vec<Node>> {
     let ids: Vec<Uuid> = files.iter().map(|_| sql::new_id()).collect();
     let mut given = Vec::with_capacity(files.len());
-    for (begin, files) in portions(files) {
+    for (begin, files) in wide_portions(files) {
         let mut query = Builder::new(
             tx.engine_name(),
             "INSERT INTO nodes (uuid, drive_id, parent_id, name, name_key, kind, state, seq, named_seq, hash, size, mtime_ns, \

@@ -4,7 +4,7 @@ use holdfast_protocol::ContentHash;
 use uuid::Uuid;
 
 use super::db::Tx;
-use super::sql::{self, Builder, Value, portions, row};
+use super::sql::{self, Builder, Value, row, wide_portions};
 use crate::domain::stat::{Ident, Stat};
 use crate::error::Result;
 
@@ -193,7 +193,7 @@ pub async fn insert(tx: &mut Tx, new: &NewOp) -> Result<()> {
 /// # Errors
 /// The catalogue's.
 pub async fn insert_all(tx: &mut Tx, new: &[NewOp]) -> Result<()> {
-    for (_, new) in portions(new) {
+    for (_, new) in wide_portions(new) {
         let mut query = Builder::new(tx.engine_name(), insert!(""));
         query.rows(new.iter().map(NewOp::values));
         query.build().execute(tx).await?;

@@ -102,8 +102,9 @@ pub(crate) async fn everything(tx: &mut Tx) -> Result<String, sql::Error> {
 }
 
 /// Tables that acts on a drive write to.
-const TABLES: [&str; 11] = [
+const TABLES: [&str; 12] = [
     "drives",
+    "drive_reports",
     "nodes",
     "node_names",
     "file_versions",
@@ -199,6 +200,7 @@ pub(super) const FILES: &[(&str, Statements)] = &[
     ("events", super::events::STATEMENTS),
     ("feed", super::feed::STATEMENTS),
     ("findings", super::findings::STATEMENTS),
+    ("forgetting", super::forgetting::STATEMENTS),
     ("idempotency", super::idempotency::STATEMENTS),
     ("jobs", super::jobs::STATEMENTS),
     ("lived", super::lived::STATEMENTS),
@@ -210,6 +212,7 @@ pub(super) const FILES: &[(&str, Statements)] = &[
     ("nodes", super::nodes::STATEMENTS),
     ("ops", super::ops::STATEMENTS),
     ("properties", super::properties::STATEMENTS),
+    ("reports", super::reports::STATEMENTS),
     ("sessions", super::sessions::STATEMENTS),
     ("settings", super::settings::STATEMENTS),
     ("since", super::since::STATEMENTS),

@@ -4,7 +4,7 @@ use holdfast_protocol::ContentHash;
 use uuid::Uuid;
 
 use super::db::Tx;
-use super::sql::{self, Builder, Value, portions, row};
+use super::sql::{self, Builder, Value, row, wide_portions};
 use crate::domain::stat::{Ident, Stat};
 use crate::error::{Error, Result};
 
@@ -197,7 +197,7 @@ pub async fn insert(tx: &mut Tx, new: &NewVersion<'_>) -> Result<i64> {
 pub async fn insert_all(tx: &mut Tx, new: &[NewVersion<'_>]) -> Result<Vec<i64>> {
     let ids: Vec<Uuid> = new.iter().map(|_| sql::new_id()).collect();
     let mut given = Vec::with_capacity(new.len());
-    for (begin, new) in portions(new) {
+    for (begin, new) in wide_portions(new) {
         let mut query = Builder::new(tx.engine_name(), insert!(""));
         query.rows(new.iter().zip(&ids[begin..]).map(|(version, id)| version.values(*id)));
         query.push(" RETURNING id, uuid");

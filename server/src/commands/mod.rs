@@ -1,5 +1,6 @@
 //! The command line: one file per verb. Data goes to standard output, everything else to standard error.
 
+mod adopt;
 mod config;
 mod healthcheck;
 mod migrate;
@@ -36,6 +37,8 @@ enum Verb {
     /// Make, list and repair accounts
     #[command(subcommand)]
     User(user::User),
+    /// Make a drive of a folder of this machine, which stays where it is, or only tell what it would be
+    Adopt(adopt::Adopt),
     /// Ask the running server whether it is ready; the exit code tells
     Healthcheck,
     /// Print the API document
@@ -103,6 +106,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
             None | Some(Verb::Serve) => serve::run(settings).await,
             Some(Verb::Migrate(verb)) => migrate::run(verb, &settings).await,
             Some(Verb::User(verb)) => user::run(verb, settings).await,
+            Some(Verb::Adopt(adopt)) => adopt::run(adopt, settings).await,
             Some(Verb::Healthcheck) => healthcheck::run(&settings).await,
             Some(Verb::Config(_) | Verb::Openapi) => Ok(()),
         }

@@ -81,6 +81,45 @@ pub fn name(text: &str) -> Result<String, &'static str> {
     Ok(name.to_owned())
 }
 
+/// How large a drive is, as far as that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Capacity {
+    /// Bytes in all.
+    pub total: Option<u64>,
+    /// Bytes that may still be written.
+    pub available: Option<u64>,
+}
+
+impl Capacity {
+    /// Checks what somebody says of a drive.
+    ///
+    /// # Errors
+    /// A sentence for the public.
+    pub fn check(self) -> Result<Self, &'static str> {
+        let too_much = |bytes: Option<u64>| bytes.is_some_and(|bytes| i64::try_from(bytes).is_err());
+        if too_much(self.total) || too_much(self.available) {
+            return Err("a drive has fewer than 2^63 bytes");
+        }
+        match (self.total, self.available) {
+            (Some(total), Some(available)) if available > total => {
+                Err("available_bytes is more than total_bytes")
+            }
+            _ => Ok(self),
+        }
+    }
+
+    /// Whether nothing is known.
+    pub fn is_unknown(self) -> bool {
+        self == Self::default()
+    }
+
+    /// Whether it is worth noting after what was noted before: another size, or another hundredth of it free.
+    pub fn is_news_after(self, before: Self) -> bool {
+        let (Some(now), Some(then)) = (self.available, before.available) else { return self != before };
+        self.total != before.total || now.abs_diff(then) > self.total.unwrap_or_default() / 100
+    }
+}
+
 /// Checks what a drive is known by: free text (000-09).
 ///
 /// # Errors
@@ -113,4 +152,30 @@ pub fn free_name(wanted: &str, is_taken: impl Fn(&str) -> bool) -> String {
         name = format!("{short} {number}");
     }
     name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(total: u64, available: u64) -> Capacity {
+        Capacity { total: Some(total), available: Some(available) }
+    }
+
+    #[test]
+    fn a_capacity_that_cannot_be_is_refused() {
+        assert!(of(10, 10).check().is_ok() && Capacity::default().check().is_ok());
+        assert!(of(10, 11).check().is_err());
+        assert!(of(u64::MAX, 1).check().is_err());
+        assert!(Capacity { total: None, available: Some(1 << 63) }.check().is_err());
+    }
+
+    #[test]
+    fn a_disk_that_fills_slowly_is_noted_by_the_hundredth() {
+        assert!(of(1000, 500).is_news_after(Capacity::default()));
+        assert!(!of(1000, 500).is_news_after(of(1000, 510)));
+        assert!(of(1000, 500).is_news_after(of(1000, 511)) && of(1000, 522).is_news_after(of(1000, 511)));
+        assert!(of(1001, 500).is_news_after(of(1000, 500)));
+        assert!(Capacity { total: Some(1), available: None }.is_news_after(of(1, 1)));
+    }
 }

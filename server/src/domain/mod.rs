@@ -12,6 +12,7 @@ pub mod locks;
 pub mod mounts;
 pub mod names;
 pub mod reconcile;
+pub mod reports;
 pub mod stat;
 pub mod times;
 pub mod uploads;

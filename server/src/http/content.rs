@@ -15,11 +15,12 @@ use futures_util::{StreamExt as _, stream};
 use uuid::Uuid;
 
 use super::conditions::{self, Current, Verdict};
-use super::fields::{self, MTIME_NS, REPR_DIGEST};
+use super::fields::{self, MTIME_NS, PLACEMENT, REPR_DIGEST};
 use super::problem::Problem;
 use super::ranges::{self, Part};
 use crate::error::{Error, Kind, Result};
-use crate::service::content::Opened;
+use crate::service::content::{self, Opened};
+use crate::service::listing;
 
 /// Answers a GET or HEAD with an opened content, under the name it is saved by: whole or a range of it, 304 when the
 /// client has it, 412 when it is not what the client expects.
@@ -45,6 +46,40 @@ pub fn send(opened: Opened, name: &str, method: &Method, headers: &HeaderMap) ->
             Part::Several(ranges) => Ok(several(opened, name, &current, ranges)),
             Part::Beyond => Ok(beyond(opened.size())),
         },
+    }
+}
+
+/// Answers a HEAD with what devices told of a file whose content is not here.
+///
+/// # Errors
+/// 400 for headers that are no text, 409 for a folder, 412.
+pub fn told(there: &listing::Entry, headers: &HeaderMap) -> Result<Response> {
+    let (node, hash) = (&there.node, there.node.content_hash());
+    if node.is_folder() {
+        return Err(content::folder(&there.path));
+    }
+    let tag = match &hash {
+        Some(hash) => format!("\"{hash}\""),
+        None => format!("W/\"{:x}-{:x}\"", node.size, node.mtime_ns),
+    };
+    let current = Current { tag, modified: node.mtime_ns.div_euclid(1_000_000_000) };
+    let mut described = HeaderMap::new();
+    tagged(&mut described, &current, node.mtime_ns);
+    described.insert(PLACEMENT, HeaderValue::from_static("elsewhere"));
+    match conditions::for_reading(headers, &current)? {
+        Verdict::Failed => {
+            let error = Error::precondition("the content is not the expected one");
+            Err(error.with("actual_hash", hash.map(|hash| hash.to_string())))
+        }
+        Verdict::NotModified => Ok((StatusCode::NOT_MODIFIED, described).into_response()),
+        Verdict::Send => {
+            described.insert(CONTENT_TYPE, fields::content_type(&node.name));
+            described.insert(CONTENT_LENGTH, node.size.cast_unsigned().into());
+            if let Some(hash) = &hash {
+                described.insert(REPR_DIGEST, fields::digest(hash));
+            }
+            Ok((StatusCode::OK, described, Body::empty()).into_response())
+        }
     }
 }
 
@@ -141,13 +176,17 @@ pub(super) fn describe(headers: &mut HeaderMap, opened: &Opened, name: &str, cur
 }
 
 fn validators(headers: &mut HeaderMap, current: &Current, opened: &Opened) {
+    tagged(headers, current, opened.mtime_ns());
+}
+
+fn tagged(headers: &mut HeaderMap, current: &Current, mtime_ns: i64) {
     if let Ok(tag) = HeaderValue::try_from(current.tag.as_str()) {
         headers.insert(ETAG, tag);
     }
     if let Some(date) = fields::http_date(current.modified) {
         headers.insert(LAST_MODIFIED, date);
     }
-    headers.insert(MTIME_NS, opened.mtime_ns().into());
+    headers.insert(MTIME_NS, mtime_ns.into());
     // It may be kept, but must be asked for again each time: it changes, and so may the right to see it.
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
 }

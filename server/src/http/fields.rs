@@ -24,7 +24,7 @@ pub const MTIME_NS: HeaderName = HeaderName::from_static("holdfast-mtime-ns");
 pub const OC_MTIME: HeaderName = HeaderName::from_static("x-oc-mtime");
 /// Checksums of a content as ownCloud's clients send them: `SHA1:<hex>`.
 pub const OC_CHECKSUM: HeaderName = HeaderName::from_static("oc-checksum");
-/// `pending`: committed and served, but not in the plain folder yet.
+/// `pending`: committed and served, but not in the plain folder yet. `elsewhere`: where devices have the drive, and not here.
 pub const PLACEMENT: HeaderName = HeaderName::from_static("holdfast-placement");
 
 /// The SHA-256 that a request declares for its content by `Repr-Digest` or `Content-Digest`, if it declares one.

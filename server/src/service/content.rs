@@ -234,12 +234,17 @@ pub async fn open(mounted: &Arc<Mounted>, path: &DrivePath) -> Result<(Opened, N
     Err(missing(mounted, path))
 }
 
+/// The refusal of reading a folder like a file.
+pub fn folder(path: &DrivePath) -> Error {
+    Error::conflict("this is a folder").code(IS_A_FOLDER).with("path", path.to_string())
+}
+
 async fn current(tx: &mut Tx, root: i64, path: DrivePath) -> Result<Wanted> {
     let found = nodes::resolve(tx, root, &path).await?;
     let absent = || Error::not_found("there is no such file").with("path", path.to_string());
     let node = found.node.clone().ok_or_else(absent)?;
     if node.is_folder() {
-        return Err(Error::conflict("this is a folder").code(IS_A_FOLDER).with("path", path.to_string()));
+        return Err(folder(&path));
     }
     let version = versions::by_id(tx, node.current_version_id.ok_or_else(absent)?).await?;
     let seq = found.above.iter().map(|n| n.seq).max().unwrap_or(0).max(node.seq);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use holdfast_protocol::DrivePath;
 
 use super::placement::Mounted;
-use crate::catalog::db::Tx;
+use crate::catalog::db::{Db, Tx};
 use crate::catalog::nodes::{self, Node};
 use crate::error::{Error, Result};
 
@@ -42,13 +42,12 @@ pub struct Wanted {
     pub limit: usize,
 }
 
-/// Lists a folder or a whole tree.
+/// Lists a folder or a whole tree of the drive whose root folder is this node (internal key).
 ///
 /// # Errors
 /// Not found when nothing is there; 400 for an `after` that lies elsewhere.
-pub async fn list(mounted: &Arc<Mounted>, wanted: Wanted) -> Result<Listed> {
-    let root = mounted.root_node;
-    mounted.db().read(move |tx| Box::pin(async move { page(tx, root, &wanted).await })).await
+pub async fn list(db: &Db, root: i64, wanted: Wanted) -> Result<Listed> {
+    db.read(move |tx| Box::pin(async move { page(tx, root, &wanted).await })).await
 }
 
 /// The file or folder at a path.
@@ -56,11 +55,16 @@ pub async fn list(mounted: &Arc<Mounted>, wanted: Wanted) -> Result<Listed> {
 /// # Errors
 /// Not found when nothing is there.
 pub async fn entry(mounted: &Arc<Mounted>, path: &DrivePath) -> Result<Entry> {
-    let (root, wanted) = (mounted.root_node, path.clone());
-    let found = mounted
-        .db()
-        .glance(move |tx| Box::pin(async move { nodes::resolve(tx, root, &wanted).await }))
-        .await?;
+    entry_in(mounted.db(), mounted.root_node, path).await
+}
+
+/// The same in the drive whose root folder is this node (internal key).
+///
+/// # Errors
+/// Not found when nothing is there.
+pub async fn entry_in(db: &Db, root: i64, path: &DrivePath) -> Result<Entry> {
+    let wanted = path.clone();
+    let found = db.glance(move |tx| Box::pin(async move { nodes::resolve(tx, root, &wanted).await })).await?;
     let node = found.node.ok_or_else(|| absent(path))?;
     Ok(Entry { path: path.clone(), node })
 }

@@ -31,6 +31,7 @@ pub mod properties;
 pub mod pulse;
 pub mod recovery;
 pub mod remembered;
+pub mod reports;
 pub mod scan;
 pub mod sessions;
 pub mod setup;

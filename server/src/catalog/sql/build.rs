@@ -6,16 +6,27 @@ use std::fmt::Write as _;
 use super::{Query, Value};
 use crate::catalog::db::EngineName;
 
-/// Most rows of one statement: with seven values each well below both engines' limits.
+/// Most rows of one statement: with up to 16 values each below both engines' limits, of which SQLite's is 32,766 values.
 pub const STATEMENT: usize = 2000;
+/// Most rows of one statement whose rows have more values, up to 65.
+const WIDE: usize = 500;
 /// Lengths of lists. Each is a text of its own, and connections keep what they prepared: of few lengths it takes little.
 const PORTIONS: [usize; 6] = [STATEMENT, 500, 125, 25, 5, 1];
 
 /// A list in portions, a statement for each; with the place in the list where each begins.
-pub fn portions<T>(mut list: &[T]) -> impl Iterator<Item = (usize, &[T])> {
+pub fn portions<T>(list: &[T]) -> impl Iterator<Item = (usize, &[T])> {
+    cut(list, STATEMENT)
+}
+
+/// The same of rows with more than 16 values each.
+pub fn wide_portions<T>(list: &[T]) -> impl Iterator<Item = (usize, &[T])> {
+    cut(list, WIDE)
+}
+
+fn cut<T>(mut list: &[T], most: usize) -> impl Iterator<Item = (usize, &[T])> {
     let mut begin = 0;
     std::iter::from_fn(move || {
-        let length = PORTIONS.into_iter().find(|length| *length <= list.len())?;
+        let length = PORTIONS.into_iter().find(|length| *length <= list.len().min(most))?;
         let (portion, rest) = list.split_at(length);
         list = rest;
         begin += length;

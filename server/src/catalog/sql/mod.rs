@@ -5,7 +5,7 @@ mod build;
 mod column;
 pub mod sqlite;
 
-pub use build::{Builder, STATEMENT, portions};
+pub use build::{Builder, STATEMENT, portions, wide_portions};
 pub(crate) use column::row;
 pub use column::{Column, Columns, FromRow, Value};
 
@@ -242,6 +242,18 @@ pub fn plan_of(tx: &mut Tx, sql: &str) -> Result<Vec<String>, Error> {
     match &mut tx.engine {
         Engine::Sqlite(transaction) => sqlite::plan_of(transaction, sql),
         Engine::Postgres(_) => Ok(Vec::new()),
+    }
+}
+
+/// How an engine goes about a query with its values.
+#[cfg(test)]
+pub async fn explained(tx: &mut Tx, query: Query<'_>) -> Result<Vec<String>, Error> {
+    match &mut tx.engine {
+        Engine::Sqlite(transaction) => sqlite::plan_of(transaction, &query.sql),
+        Engine::Postgres(_) => {
+            let sql = Cow::Owned(format!("EXPLAIN {}", query.sql));
+            Query { sql, values: query.values }.fetch_all(tx).await
+        }
     }
 }
 

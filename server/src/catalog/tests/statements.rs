@@ -29,8 +29,9 @@ const LARGE: &[&str] = &["changes", "file_versions", "node_names", "nodes", "syn
 const OF_THE_WHOLE: &[&str] = &[
     "agreements::EMPTY",
     "devices::FORGET_SYNC",
-    "drive_writes::FORGET",
-    "drive_writes::TAKE_APART",
+    "forgetting::AGREEMENTS",
+    "forgetting::STATES",
+    "forgetting::VERSIONS",
     "sync::FILES",
     "sync::FOLDERS",
     "sync::ROWS",

@@ -29,6 +29,11 @@ impl Guard {
         files > self.files.max(held.saturating_mul(self.percent) / 100)
     }
 
+    /// Where so many are held, so many files may always go: whoever asks need not count further.
+    pub fn enough(self, files: usize) -> usize {
+        files.saturating_mul(100).div_ceil(self.percent.max(1)).max(files.saturating_add(1))
+    }
+
     /// Whether all that is gone looks like a lost disk, which may be small: at least two files, and none is left.
     pub fn seems_lost(self, files: usize, some_left: bool) -> bool {
         files >= 2 && !some_left
@@ -54,7 +59,7 @@ pub(super) fn apply(input: &Input<'_>, held: Held, reverts: &[DrivePath], plan: 
 }
 
 /// A name of exactly this set of paths, so that a confirmation releases no other.
-fn name_of(deletes: &[DrivePath], reverts: &[DrivePath]) -> String {
+pub fn name_of(deletes: &[DrivePath], reverts: &[DrivePath]) -> String {
     let mut hasher = Sha256::new();
     for (what, paths) in [(b'd', deletes), (b'r', reverts)] {
         for path in paths {
@@ -64,4 +69,19 @@ fn name_of(deletes: &[DrivePath], reverts: &[DrivePath]) -> String {
         }
     }
     hex::encode(hasher.finalize())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counting_further_than_enough_changes_nothing() {
+        let guard = Guard::default();
+        for files in (0..2_000).chain([usize::MAX / 200]) {
+            let enough = guard.enough(files);
+            assert!(!guard.withholds(files, enough), "{files}");
+            assert!(enough > files, "it is seen that some are left");
+        }
+    }
 }

@@ -25,7 +25,7 @@ mod table;
 mod view;
 
 pub use decision::{ConflictWanted, Decision};
-pub use guard::Guard;
+pub use guard::{Guard, name_of};
 pub use input::{Agreed, Answer, Input, Limits, Question, Row, Rows, Sent, ServerNode, ServerNodes, Token};
 
 use holdfast_protocol::path_map::Full;

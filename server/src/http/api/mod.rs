@@ -22,6 +22,7 @@ pub mod me;
 pub mod members;
 pub mod mounts;
 pub mod moves;
+pub mod reports;
 pub mod server;
 pub mod setup;
 pub mod sync;
@@ -54,6 +55,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .merge(drives::routes())
         .merge(members::routes())
         .merge(mounts::routes())
+        .merge(reports::routes())
         .merge(connect::routes())
         .merge(files::routes())
         .merge(tree::routes())

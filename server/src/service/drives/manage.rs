@@ -1,5 +1,7 @@
 //! What owners do with their drives: adding, renaming, taking offline, forgetting. Folders and roots are in `roots`.
 
+use std::sync::Arc;
+
 use holdfast_protocol::fold_key;
 use uuid::Uuid;
 
@@ -9,6 +11,7 @@ use crate::catalog::db::Tx;
 use crate::catalog::drive_writes as writes;
 use crate::catalog::drives::{self as rows, Drive, NewDrive, Right, Visible};
 use crate::catalog::events::{self, NewEvent};
+use crate::catalog::forgetting::{self, Left, Step};
 use crate::catalog::sql;
 use crate::domain::drives::{self as rules, Kind};
 use crate::error::{Error, Result};
@@ -65,9 +68,25 @@ pub async fn add_reported(
 
 /// Adds a drive to those that its owner may see, and logs that.
 pub(super) async fn add(tx: &mut Tx, visible: &[Visible], new: &NewDrive<'_>) -> Result<Drive> {
-    let own = || visible.iter().filter(|one| one.drive.owner_id == new.owner_id);
+    is_free(visible, new.owner_id, new.name_key, Some(new.unique_identifier))?;
+    let (id, _) = rows::insert(tx, new).await?;
+    log(tx, new.owner_id, Some(id), "drive-created", &[], new.now).await?;
+    rows::by_id(tx, id).await?.ok_or_else(|| Error::internal("a drive was not stored"))
+}
+
+/// Whether an account may have another drive of a name (its folded key) and identifier.
+///
+/// # Errors
+/// 409 `drive-exists`, `too-many-drives`.
+pub(super) fn is_free(
+    visible: &[Visible],
+    owner: i64,
+    name_key: &str,
+    identifier: Option<&str>,
+) -> Result<()> {
+    let own = || visible.iter().filter(|one| one.drive.owner_id == owner);
     let is_taken = |one: &&Visible| {
-        fold_key(&one.drive.name) == new.name_key || one.drive.unique_identifier == new.unique_identifier
+        fold_key(&one.drive.name) == name_key || identifier == Some(one.drive.unique_identifier.as_str())
     };
     if let Some(there) = own().find(is_taken) {
         return Err(exists().with("drive", there.drive.uuid.to_string()));
@@ -75,9 +94,7 @@ pub(super) async fn add(tx: &mut Tx, visible: &[Visible], new: &NewDrive<'_>) ->
     if own().count() >= MOST {
         return Err(Error::conflict(format!("an account has at most {MOST} drives")).code("too-many-drives"));
     }
-    let (id, _) = rows::insert(tx, new).await?;
-    log(tx, new.owner_id, Some(id), "drive-created", &[], new.now).await?;
-    rows::by_id(tx, id).await?.ok_or_else(|| Error::internal("a drive was not stored"))
+    Ok(())
 }
 
 pub(super) fn exists() -> Error {
@@ -214,7 +231,7 @@ pub async fn forget(app: &App, caller: &Caller, drive: String) -> Result<()> {
                     let why = "the drive has conflicts that nobody has resolved";
                     return Err(Error::conflict(why).code("unresolved-conflicts").with("conflicts", open));
                 }
-                writes::forget(tx, drive.id).await?;
+                forgetting::forget(tx, drive.id, at).await?;
                 let detail = [
                     ("drive", drive.uuid.to_string()),
                     ("name", drive.name),
@@ -226,6 +243,7 @@ pub async fn forget(app: &App, caller: &Caller, drive: String) -> Result<()> {
         })
         .await?;
     app.drives.forgotten(id);
+    app.drives.clear_forgotten();
     Ok(())
 }
 
@@ -233,6 +251,7 @@ impl Drives {
     /// Takes a drive out of those that are open, and makes durable what of it was committed.
     pub(super) async fn let_go(&self, id: i64, why: &str) {
         let Some(mounted) = self.take_out(id, Some(why)) else { return };
+        self.note_last_size(id);
         if let Some(mut gate) = mounted.quiet().await
             && let Err(error) = mounted.mark(&mut gate).await
         {
@@ -240,9 +259,43 @@ impl Drives {
         }
     }
 
+    /// Takes what is left of forgotten drives out of the catalogue, a portion after the other; others write in between. What is
+    /// not done when the server stops is done after its next start.
+    pub(super) fn clear_forgotten(self: &Arc<Self>) {
+        let drives = Arc::clone(self);
+        self.tasks.spawn(async move {
+            let _alone = drives.clearing.lock().await;
+            if let Err(error) = drives.clear_all().await {
+                tracing::warn!(%error, "what is left of a forgotten drive is taken out after the next start");
+            }
+        });
+    }
+
+    async fn clear_all(&self) -> Result<()> {
+        let db = &self.shared.db;
+        while let Some(left) = db.read(|tx| Box::pin(forgetting::next(tx))).await? {
+            let mut step = Some(Step::Agreements);
+            while let Some(now) = step {
+                if *self.stop.borrow() {
+                    return Ok(());
+                }
+                step = self.clear_portion(left, now).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn clear_portion(&self, left: Left, step: Step) -> Result<Option<Step>> {
+        let next =
+            self.shared.db.write(move |tx| Box::pin(async move { forgetting::clear(tx, left, step).await }));
+        let next = next.await?;
+        Ok((step != Step::Done).then_some(next))
+    }
+
     /// There is no such drive any more.
     fn forgotten(&self, id: i64) {
         self.take_out(id, None);
+        self.forget_size(id);
     }
 }
 

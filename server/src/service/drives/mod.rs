@@ -1,19 +1,22 @@
 //! Drives: which there are, which of them are open, and how a new one begins.
 
+mod capacity;
 mod elsewhere;
 mod home;
 pub mod manage;
 pub mod members;
 mod named;
 pub mod roots;
+pub mod survey;
 
+pub use capacity::Measured;
 pub use home::{PreparedHome, insert_home};
 pub use manage::{Reported, add_reported};
 pub use named::{among, free_name, named};
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 use holdfast_protocol::fold_key;
@@ -53,6 +56,10 @@ pub struct Drives {
     open: RwLock<HashMap<i64, Slot>>,
     /// Which drive a user means by a name.
     reached: Remembered<(i64, Option<String>), Visible>,
+    /// How large those were that were open in this run, by internal key.
+    sizes: Mutex<HashMap<i64, Measured>>,
+    /// Held while what is left of forgotten drives is taken away.
+    clearing: tokio::sync::Mutex<()>,
     /// Held while a drive is being opened: a root can be opened only once.
     opening: tokio::sync::Mutex<()>,
     stop: watch::Sender<bool>,
@@ -69,6 +76,29 @@ pub struct Shown {
     pub offline: Option<String>,
     /// Names what it holds now.
     pub head: Option<Uuid>,
+    /// How large it is.
+    pub size: Measured,
+}
+
+/// A drive as a user reaches it.
+pub enum Reached {
+    /// Its folder is here, and open.
+    Here(Box<Visible>, Arc<Mounted>),
+    /// This server has no folder of it, and knows what devices told.
+    Elsewhere {
+        /// Internal key of its root folder's node.
+        root_node: i64,
+    },
+}
+
+impl Reached {
+    /// Internal key of its root folder's node.
+    pub fn root_node(&self) -> i64 {
+        match self {
+            Self::Here(_, mounted) => mounted.root_node,
+            Self::Elsewhere { root_node } => *root_node,
+        }
+    }
 }
 
 /// A drive and its address on the network drive.
@@ -93,6 +123,8 @@ impl Drives {
             folder,
             open,
             reached,
+            sizes: Mutex::default(),
+            clearing: tokio::sync::Mutex::new(()),
             opening,
             stop: watch::Sender::new(false),
             tasks: TaskTracker::new(),
@@ -107,6 +139,7 @@ impl Drives {
         for drive in self.rooted().await? {
             self.open(drive).await;
         }
+        self.clear_forgotten();
         let drives = Arc::downgrade(self);
         let mut stop = self.stop.subscribe();
         self.tasks.spawn(async move {
@@ -152,6 +185,7 @@ impl Drives {
                 if self.why_offline(id).is_some() {
                     self.tell(id, "drive-online", &[]);
                 }
+                self.note_size(&mounted, drive.capacity()).await;
                 let (scanned, mut stop) = (Arc::clone(&mounted), self.stop.subscribe());
                 let recovered_and_scanned = async move {
                     if let Some(redo) = unfinished {
@@ -210,8 +244,20 @@ impl Drives {
     /// The drive that a name or UUID means to a user, open and with their right; see [`named()`] and [`Drives::online`].
     ///
     /// # Errors
-    /// 404, 409 with candidates, 503.
+    /// 404, 409 with candidates, 503; also for a drive without a folder here, whose content is not to be had.
     pub async fn reach(&self, user: i64, name: Option<&str>) -> Result<(Visible, Arc<Mounted>)> {
+        match self.find(user, name).await? {
+            Reached::Here(visible, mounted) => Ok((*visible, mounted)),
+            Reached::Elsewhere { .. } => Err(reported_alone()),
+        }
+    }
+
+    /// As [`Drives::reach`], for whoever only asks the catalogue: also a drive without a folder here, once a device has told
+    /// what is on it.
+    ///
+    /// # Errors
+    /// 404, 409 with candidates, 503.
+    pub async fn find(&self, user: i64, name: Option<&str>) -> Result<Reached> {
         let (asked, state) = ((user, name.map(str::to_owned)), self.shared.db.commits());
         let now = self.shared.clock.now();
         let visible = match self.reached.get(&asked, state, now) {
@@ -228,10 +274,14 @@ impl Drives {
             }
         };
         if visible.drive.root.is_none() {
-            return Err(reported_alone());
+            // Of what nobody has told yet, nothing is known: it is not empty (P8).
+            visible.drive.reported_at.ok_or_else(reported_alone)?;
+            let root_node = visible.drive.root_node_id;
+            let root_node = root_node.ok_or_else(|| Error::internal("a drive without a root node"))?;
+            return Ok(Reached::Elsewhere { root_node });
         }
         let mounted = self.online(visible.drive.id)?;
-        Ok((visible, mounted))
+        Ok(Reached::Here(Box::new(visible), mounted))
     }
 
     /// Every drive a user may see, own ones first.
@@ -255,8 +305,9 @@ impl Drives {
     pub async fn addressed(&self, user: i64) -> Result<Vec<Addressed>> {
         let mut seen = vec![fold_key(BY_ID)];
         let mut addressed = Vec::new();
-        let rooted = |shown: Shown| Some(shown.visible.drive).filter(|drive| drive.root.is_some());
-        for drive in self.shown(user).await?.into_iter().filter_map(rooted) {
+        let visible = self.shared.db.read(move |tx| Box::pin(rows::visible(tx, user))).await?;
+        let rooted = |one: Visible| Some(one.drive).filter(|drive| drive.root.is_some());
+        for drive in visible.into_iter().filter_map(rooted) {
             let key = fold_key(&drive.name);
             let names = if seen.contains(&key) {
                 vec![BY_ID.to_owned(), drive.uuid.to_string()]
@@ -283,14 +334,29 @@ impl Drives {
         self.as_shown(visible).await
     }
 
+    /// One drive by its internal key; `None` when it is not for the user to see.
+    ///
+    /// # Errors
+    /// The catalogue's.
+    pub async fn show_one(&self, user: i64, id: i64) -> Result<Option<Shown>> {
+        let visible = self.shared.db.glance(move |tx| Box::pin(rows::visible_one(tx, user, id))).await?;
+        match visible {
+            Some(visible) => self.as_shown(visible).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     async fn as_shown(&self, visible: Visible) -> Result<Shown> {
         let (id, seq) = (visible.drive.id, visible.drive.head_seq);
-        if visible.drive.root.is_none() {
-            return Ok(Shown { visible, offline: None, head: None });
-        }
         let head = self.shared.db.read(move |tx| Box::pin(changes::token_at(tx, id, seq))).await?;
-        let offline = self.online(id).err().map(|error| error.public().to_owned());
-        Ok(Shown { visible, offline, head })
+        if visible.drive.root.is_none() {
+            let size = self.measured(&visible.drive, None).await;
+            return Ok(Shown { visible, offline: None, head, size });
+        }
+        let open = self.online(id);
+        let size = self.measured(&visible.drive, open.as_ref().ok()).await;
+        let offline = open.err().map(|error| error.public().to_owned());
+        Ok(Shown { visible, offline, head, size })
     }
 
     fn check(&self, mounted: &Arc<Mounted>) -> Result<()> {
@@ -306,6 +372,7 @@ impl Drives {
         tracing::warn!(drive = %mounted.uuid, %why, "drive went offline");
         if self.take_out(mounted.id, Some(&why)).is_some() {
             self.tell(mounted.id, "drive-offline", &[("reason", why.clone())]);
+            self.note_last_size(mounted.id);
         }
         Err(offline(Some(&why)))
     }

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::Shown;
-use super::manage::{add, log, owned};
+use super::manage::{add, is_free, log, owned};
 use crate::app::App;
 use crate::catalog::drive_writes as writes;
 use crate::catalog::drives::{self as rows, Drive, NewDrive};
@@ -51,7 +51,39 @@ pub async fn create(app: &App, caller: &Caller, wanted: Wanted) -> Result<Shown>
     app.drives.show(user, &drive.uuid.to_string()).await
 }
 
-async fn make(app: &App, user: i64, wanted: Wanted) -> Result<Drive> {
+/// The same for an account (internal key), asked on the server's own command line. A server that runs beside finds the drive
+/// within seconds.
+///
+/// # Errors
+/// As [`create`].
+pub async fn create_for(app: &App, user: i64, wanted: Wanted) -> Result<Drive> {
+    let whole = app.clone();
+    app.act(async move { make(&whole, user, wanted).await }).await
+}
+
+/// Whether a folder would become an account's drive: its path, and the drive that its signature says it is.
+///
+/// # Errors
+/// As [`create`], as far as that can be told without writing anything.
+pub(super) async fn would_make(app: &App, user: i64, wanted: Wanted) -> Result<(PathBuf, Option<Uuid>)> {
+    let name = checked(&wanted)?;
+    let (taken, visible) = app
+        .db
+        .read(move |tx| {
+            Box::pin(async move { Ok((rows::rooted(tx).await?, rows::visible(tx, user).await?)) })
+        })
+        .await?;
+    is_free(&visible, user, &fold_key(&name), wanted.identifier.as_deref())?;
+    let data = app.config.data_dir.clone();
+    let looked = tokio::task::spawn_blocking(move || {
+        let root = usable(&wanted.root, &data, &taken)?;
+        let signed = may_become(&root, &taken, wanted.adopt)?;
+        Ok((root, signed))
+    });
+    looked.await.map_err(Error::internal)?
+}
+
+fn checked(wanted: &Wanted) -> Result<String> {
     let name = rules::name(&wanted.name).map_err(Error::invalid)?;
     if let Some(identifier) = &wanted.identifier {
         rules::identifier(identifier).map_err(Error::invalid)?;
@@ -59,8 +91,20 @@ async fn make(app: &App, user: i64, wanted: Wanted) -> Result<Drive> {
     if let Some(provider) = &wanted.provider {
         rules::provider(provider).map_err(Error::invalid)?;
     }
+    Ok(name)
+}
+
+async fn make(app: &App, user: i64, wanted: Wanted) -> Result<Drive> {
+    let name = checked(&wanted)?;
     let now = app.clock.now();
-    let taken = app.db.read(|tx| Box::pin(rows::rooted(tx))).await?;
+    let (taken, visible) = app
+        .db
+        .read(move |tx| {
+            Box::pin(async move { Ok((rows::rooted(tx).await?, rows::visible(tx, user).await?)) })
+        })
+        .await?;
+    // Asked again in the commit; what is refused for its name leaves the folder untouched.
+    is_free(&visible, user, &fold_key(&name), wanted.identifier.as_deref())?;
     let created =
         OffsetDateTime::from_unix_timestamp_nanos(i128::from(now) * 1000).map_err(Error::internal)?;
     let (data, adopt, signed) = (app.config.data_dir.clone(), wanted.adopt, name.clone());
@@ -127,8 +171,19 @@ fn prepare(
     sign: impl FnOnce(Uuid) -> Signature,
 ) -> Result<Prepared> {
     let path = root.to_str().ok_or_else(|| bad_root("the folder's path is not UTF-8"))?.to_owned();
-    let folder = std::fs::File::open(&root)
-        .map_err(|error| bad_root(format!("the folder cannot be read: {error}")))?;
+    if let Some(signed) = may_become(&root, taken, adopt)? {
+        FolderDrive::open(&root, signed).map_err(refused)?;
+        return Ok(Prepared { uuid: signed, path, was_signed: true });
+    }
+    let uuid = Uuid::new_v4();
+    FolderDrive::create(&root, &sign(uuid)).map_err(refused)?;
+    Ok(Prepared { uuid, path, was_signed: false })
+}
+
+/// Checks what is in a folder that is to become a drive; gives the drive that its signature says it is.
+fn may_become(root: &Path, taken: &[Drive], adopt: bool) -> Result<Option<Uuid>> {
+    let folder =
+        std::fs::File::open(root).map_err(|error| bad_root(format!("the folder cannot be read: {error}")))?;
     match Signature::read(&folder) {
         Ok(there) => {
             if let Some(known) = taken.iter().find(|drive| drive.uuid == there.drive_id) {
@@ -142,19 +197,16 @@ fn prepare(
                     "the folder is a drive of another Holdfast server; say `adopt` to go on with it here";
                 return Err(Error::conflict(why).code("not-empty"));
             }
-            FolderDrive::open(&root, there.drive_id).map_err(refused)?;
-            return Ok(Prepared { uuid: there.drive_id, path, was_signed: true });
+            return Ok(Some(there.drive_id));
         }
         Err(SignatureError::Absent) => {}
         Err(why) => return Err(bad_root(format!("the folder cannot become a drive: {why}"))),
     }
-    if !adopt && holds_something(&root)? {
+    if !adopt && holds_something(root)? {
         let why = "the folder is not empty; say `adopt` to make what is in it the drive's";
         return Err(Error::conflict(why).code("not-empty"));
     }
-    let uuid = Uuid::new_v4();
-    FolderDrive::create(&root, &sign(uuid)).map_err(refused)?;
-    Ok(Prepared { uuid, path, was_signed: false })
+    Ok(None)
 }
 
 fn holds_something(root: &Path) -> Result<bool> {
@@ -220,7 +272,7 @@ fn overlap(one: &Path, other: &Path) -> bool {
     one.starts_with(other) || other.starts_with(one)
 }
 
-fn bad_root(why: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+pub(super) fn bad_root(why: impl Into<std::borrow::Cow<'static, str>>) -> Error {
     Error::invalid(why).code("bad-root")
 }
 

@@ -78,19 +78,24 @@ pub async fn find_all(
         };
         let place = path.within().find_map(|(key, below)| Some((*by_key.get(key.as_str())?, below)));
         let Some((mount, relative)) = place else {
-            let none = "no drive that this device has now holds this path";
-            found.push(Err(Error::not_found(none).code("no-drive-for-path")));
+            found.push(Err(in_none()));
             continue;
         };
+        // By its key: an account may have thousands of drives.
         let drive = match shown.get(&mount.drive_id) {
-            Some(drive) => drive.clone(),
-            None => {
-                let drive = app.drives.show(user, &mount.drive_uuid.to_string()).await?;
-                shown.insert(mount.drive_id, drive.clone());
-                drive
-            }
+            Some(drive) => Some(drive.clone()),
+            None => app.drives.show_one(user, mount.drive_id).await?,
         };
+        let Some(drive) = drive else {
+            found.push(Err(in_none()));
+            continue;
+        };
+        shown.insert(mount.drive_id, drive.clone());
         found.push(Ok(Match { drive, mount: mount.clone(), relative }));
     }
     Ok(found)
+}
+
+fn in_none() -> Error {
+    Error::not_found("no drive that this device has now holds this path").code("no-drive-for-path")
 }

@@ -6,9 +6,10 @@ use super::{gone, tell};
 use crate::app::App;
 use crate::catalog::db::Tx;
 use crate::catalog::devices::{self as device_rows, Device};
-use crate::catalog::drives::{self as drive_rows, Visible};
+use crate::catalog::drive_writes;
+use crate::catalog::drives::{self as drive_rows, Right, Visible};
 use crate::catalog::mounts::{self as rows, Mount, Reported};
-use crate::domain::drives::{self as rules, Kind};
+use crate::domain::drives::{self as rules, Capacity, Kind};
 use crate::domain::mounts::{DevicePath, platform_of};
 use crate::error::{Error, Result};
 use crate::service::caller::Caller;
@@ -28,6 +29,8 @@ pub struct Report {
     pub sync_status: Option<String>,
     /// What that program says is wrong.
     pub sync_error: Option<String>,
+    /// How large the drive is, as the device sees it.
+    pub capacity: Capacity,
 }
 
 /// A drive that a device sees.
@@ -66,6 +69,7 @@ impl Placed {
         if report.sync_error.as_deref().is_some_and(|error| error.len() > 1_000) {
             return Err(Error::invalid("a sync_error has at most 1000 bytes"));
         }
+        report.capacity.check().map_err(Error::invalid)?;
         Ok(Self { report, key: place.key() })
     }
 }
@@ -91,11 +95,13 @@ pub async fn report_one(
     app.db
         .write(move |tx| {
             Box::pin(async move {
-                let drive = drives::named(tx, user, Some(&drive)).await?.drive.id;
+                let visible = drives::named(tx, user, Some(&drive)).await?;
+                let drive = visible.drive.id;
                 let device = devices::find(tx, user, &device_id).await?;
                 let placed = Placed::read(&device, report)?;
                 let before = rows::one(tx, drive, device.id).await?;
                 note(tx, user, drive, &device, &placed, before.as_ref(), at).await?;
+                size(tx, &visible, &placed.report, at).await?;
                 if placed.report.is_available {
                     for other in rows::at_key(tx, device.id, &placed.key).await? {
                         if other.drive_id != drive {
@@ -140,7 +146,8 @@ async fn all(tx: &mut Tx, user: i64, device_id: &str, seen: Vec<Seen>, at: i64) 
     let (mut named, mut taken) = (HashSet::new(), HashSet::new());
     for one in seen {
         let placed = Placed::read(&device, one.report.clone())?;
-        let drive = known.drive(tx, user, &one, at).await?;
+        let visible = known.drive(tx, user, &one, at).await?;
+        let drive = visible.drive.id;
         if !named.insert(drive) {
             return Err(Error::invalid("one drive is reported twice")
                 .with("mount_point", shortened(&placed.report.mount_point)));
@@ -150,6 +157,7 @@ async fn all(tx: &mut Tx, user: i64, device_id: &str, seen: Vec<Seen>, at: i64) 
                 .with("mount_point", shortened(&placed.report.mount_point)));
         }
         note(tx, user, drive, &device, &placed, before.remove(&drive).as_ref(), at).await?;
+        size(tx, &visible, &placed.report, at).await?;
     }
     for mount in before.values() {
         let reason = if taken.contains(&mount.mount_key) { "displaced" } else { "not-reported" };
@@ -191,6 +199,19 @@ async fn note(
     tell(tx, user, whose, &report.mount_point, report.is_available, reason, now).await
 }
 
+/// Notes how large a drive is of which this server has no folder, if whoever tells may write to it.
+async fn size(tx: &mut Tx, visible: &Visible, report: &Report, now: i64) -> Result<()> {
+    let Visible { drive, right } = visible;
+    let capacity = report.capacity;
+    if drive.root.is_some() || *right < Right::Edit || capacity.is_unknown() {
+        return Ok(());
+    }
+    if capacity.is_news_after(drive.capacity()) {
+        drive_writes::set_capacity(tx, drive.id, capacity, now).await?;
+    }
+    Ok(())
+}
+
 /// The drives that a user may see, by what a device may call them.
 struct Known {
     visible: Vec<Visible>,
@@ -202,9 +223,9 @@ impl Known {
     }
 
     /// The drive that is meant; one of which nobody has heard is added.
-    async fn drive(&mut self, tx: &mut Tx, user: i64, seen: &Seen, at: i64) -> Result<i64> {
+    async fn drive(&mut self, tx: &mut Tx, user: i64, seen: &Seen, at: i64) -> Result<Visible> {
         if let Some(name) = &seen.drive {
-            return Ok(drives::among(&self.visible, user, name)?.drive.id);
+            return drives::among(&self.visible, user, name);
         }
         let identifier = seen.unique_identifier.as_deref().ok_or_else(|| {
             Error::invalid("a drive that is reported is named by `drive` or by `unique_identifier`")
@@ -213,15 +234,15 @@ impl Known {
         // Own ones come first.
         let found = self.visible.iter().find(|one| one.drive.unique_identifier == identifier);
         if let Some(visible) = found {
-            return Ok(visible.drive.id);
+            return Ok(visible.clone());
         }
         let kind = Kind::parse(seen.kind.as_deref().unwrap_or("usb")).map_err(Error::invalid)?;
         let wanted = seen.name.as_deref().unwrap_or_else(|| kind.called());
         let name = drives::free_name(&self.visible, user, wanted)?;
         let new = drives::Reported { name, kind, identifier, provider: seen.provider.as_deref() };
         let drive = drives::add_reported(tx, user, &self.visible, &new, at).await?;
-        let id = drive.id;
-        self.visible.push(Visible { drive, right: drive_rows::Right::Own });
-        Ok(id)
+        let visible = Visible { drive, right: Right::Own };
+        self.visible.push(visible.clone());
+        Ok(visible)
     }
 }

@@ -9,6 +9,9 @@ mod list;
 mod offline;
 mod online;
 mod relocate;
+mod survey;
+
+pub use survey::Survey;
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -64,6 +67,14 @@ pub struct Drive {
     reason: Option<String>,
     /// Names what it holds now: another token, another content.
     head: Option<Uuid>,
+    /// Bytes in all, as whoever saw it last said: its file system, or a device.
+    total_bytes: Option<u64>,
+    /// Bytes that may still be written.
+    available_bytes: Option<u64>,
+    /// When that was.
+    measured_at: Option<Timestamp>,
+    /// When a device last told what is on it, of a drive without a folder on this server.
+    reported_at: Option<Timestamp>,
     /// Since when it exists here.
     created_at: Timestamp,
     /// Where devices have it, if that was asked for: all devices of an own drive, the caller's of another's.
@@ -102,6 +113,10 @@ impl From<Shown> for Drive {
             state,
             reason,
             head: shown.head,
+            total_bytes: shown.size.capacity.total,
+            available_bytes: shown.size.capacity.available,
+            measured_at: shown.size.at.map(Timestamp),
+            reported_at: drive.reported_at.map(Timestamp),
             created_at: Timestamp(drive.created_at),
             client_mounts: None,
         }

@@ -6,11 +6,16 @@ use axum::response::Response;
 
 use super::get;
 use crate::app::App;
+use crate::http::content;
 use crate::http::problem::Problem;
 use crate::http::target::At;
 use crate::service::caller::Caller;
+use crate::service::drives::Reached;
+use crate::service::listing;
 
 /// Tells of a file's content what GET would, without the content.
+///
+/// Also of a file whose content is where its devices have it, as far as they told; `Holdfast-Placement: elsewhere` says so.
 #[utoipa::path(head, path = "/api/drives/{drive}/files/{*path}", tag = "files",
     params(
         ("drive" = String, Path, description = "UUID or name"),
@@ -24,5 +29,11 @@ pub async fn head(
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    get::get(state, caller, at, method, headers).await
+    match state.0.drives.find(caller.user_id, Some(&at.drive)).await? {
+        Reached::Here(..) => get::get(state, caller, at, method, headers).await,
+        Reached::Elsewhere { root_node } => {
+            let there = listing::entry_in(&state.0.db, root_node, &at.path).await?;
+            Ok(content::told(&there, &headers)?)
+        }
+    }
 }

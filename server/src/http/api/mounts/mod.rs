@@ -18,6 +18,7 @@ use uuid::Uuid;
 use super::drives::Drive;
 use crate::app::App;
 use crate::catalog::mounts;
+use crate::domain::drives::Capacity;
 use crate::http::time::Timestamp;
 use crate::service::mounts::{Match, Report};
 
@@ -101,6 +102,10 @@ pub struct MountReport {
     sync_status: Option<String>,
     /// What that program says is wrong.
     sync_error: Option<String>,
+    /// Bytes of the drive, where this server has no folder of it and cannot see for itself.
+    total_bytes: Option<u64>,
+    /// Bytes that may still be written.
+    available_bytes: Option<u64>,
 }
 
 fn is_there() -> bool {
@@ -114,6 +119,7 @@ impl From<MountReport> for Report {
             is_available: body.is_available,
             sync_status: body.sync_status,
             sync_error: body.sync_error,
+            capacity: Capacity { total: body.total_bytes, available: body.available_bytes },
         }
     }
 }

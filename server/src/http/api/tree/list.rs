@@ -22,7 +22,8 @@ const MAX_LIMIT: u32 = 10_000;
 
 /// Lists a folder, or with `recursive` all beneath it. For a file, the file alone.
 ///
-/// A page goes on after the last path of the one before, so that what changes meanwhile neither repeats nor hides the rest.
+/// A page goes on after the last path of the one before, so that what changes meanwhile neither repeats nor hides the rest. Of a
+/// drive without a folder on this server it is what devices have told.
 #[utoipa::path(get, path = "/api/drives/{drive}/tree/{*path}", tag = "files",
     params(
         Which,
@@ -36,11 +37,11 @@ pub async fn list(
     at: At,
     Query(which): Query<Which>,
 ) -> Result<Json<Tree>, Problem> {
-    let (_, mounted) = app.drives.reach(caller.user_id, Some(&at.drive)).await?;
+    let root = app.drives.find(caller.user_id, Some(&at.drive)).await?.root_node();
     let limit = which.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT) as usize;
     let after = which.cursor.as_deref().filter(|cursor| !cursor.is_empty()).map(after).transpose()?;
     let wanted = Wanted { path: at.path, recursive: which.recursive, after, limit };
-    let listed = listing::list(&mounted, wanted).await?;
+    let listed = listing::list(&app.db, root, wanted).await?;
     Ok(Json(Tree {
         entries: listed.entries.into_iter().map(Entry::from).collect(),
         next: listed.next.map(|path| URL_SAFE_NO_PAD.encode(path.as_str())),
