@@ -8,6 +8,7 @@ mod failing_disks;
 mod managing;
 mod mounts;
 mod paths;
+mod roots;
 mod volumes;
 
 use reqwest::Method;

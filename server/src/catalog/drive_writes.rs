@@ -26,6 +26,7 @@ row!(Sharer { uuid, username, display_name, role, created_at });
 const RENAME: &str = "UPDATE drives SET name = $2, name_key = $3, updated_at = $4 WHERE id = $1";
 const SET_PROVIDER: &str = "UPDATE drives SET provider = $2, updated_at = $3 WHERE id = $1";
 const SET_ROOT: &str = "UPDATE drives SET root = $2, updated_at = $3 WHERE id = $1";
+const SET_MEDIUM: &str = "UPDATE drives SET medium = $2 WHERE id = $1";
 const SET_OFFLINE: &str = "UPDATE drives SET offline_since = $2, updated_at = $3 WHERE id = $1";
 const OPEN_CONFLICTS: &str = "SELECT COUNT(*) FROM conflicts WHERE drive_id = $1 AND state = 'open'";
 // So that no node takes others with it: a tree may be deeper than the engine likes to go.
@@ -60,6 +61,15 @@ pub async fn set_provider(tx: &mut Tx, id: i64, provider: Option<&str>, now: i64
 /// The catalogue's.
 pub async fn set_root(tx: &mut Tx, id: i64, root: &str, now: i64) -> Result<()> {
     sql::query(SET_ROOT).bind(id).bind(root).bind(now).execute(tx).await?;
+    Ok(())
+}
+
+/// Says by what a drive's medium is known again that carries no signature.
+///
+/// # Errors
+/// The catalogue's.
+pub async fn set_medium(tx: &mut Tx, id: i64, medium: &str) -> Result<()> {
+    sql::query(SET_MEDIUM).bind(id).bind(medium).execute(tx).await?;
     Ok(())
 }
 
@@ -118,5 +128,5 @@ pub async fn unshare(tx: &mut Tx, id: i64, user: i64) -> Result<bool> {
 /// Every SQL text of this file, to be prepared on both engines.
 #[cfg(test)]
 pub(super) const STATEMENTS: super::testing::Statements = super::testing::statements! {
-    RENAME, SET_PROVIDER, SET_ROOT, SET_OFFLINE, OPEN_CONFLICTS, TAKE_APART, FORGET, SHARERS, SHARE, UNSHARE
+    RENAME, SET_PROVIDER, SET_ROOT, SET_MEDIUM, SET_OFFLINE, OPEN_CONFLICTS, TAKE_APART, FORGET, SHARERS, SHARE, UNSHARE
 };

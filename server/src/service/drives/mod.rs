@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
+use holdfast_disk::volumes::Asker;
 use holdfast_protocol::fold_key;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
@@ -30,7 +31,7 @@ use crate::catalog::events::{self, NewEvent};
 use crate::catalog::settings;
 use crate::domain::drives::BY_ID;
 use crate::error::{Error, Result};
-use crate::store::Health;
+use crate::store::{Caps, Health};
 
 /// How often a drive that is offline is looked for again.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
@@ -55,6 +56,8 @@ pub struct Drives {
     reached: Remembered<(i64, Option<String>), Visible>,
     /// Held while a drive is being opened: a root can be opened only once.
     opening: tokio::sync::Mutex<()>,
+    /// Asks what is mounted, so that what does not answer holds up nobody.
+    asker: Asker,
     stop: watch::Sender<bool>,
     /// What works for them until told to stop.
     tasks: TaskTracker,
@@ -69,6 +72,17 @@ pub struct Shown {
     pub offline: Option<String>,
     /// Names what it holds now.
     pub head: Option<Uuid>,
+    /// What its folder is on, while it can be reached.
+    pub on: Option<On>,
+}
+
+/// What a drive's folder is on.
+#[derive(Debug, Clone)]
+pub struct On {
+    /// What the system calls the file system; `None` where it does not say.
+    pub file_system: Option<String>,
+    /// What that can do.
+    pub caps: Caps,
 }
 
 /// A drive and its address on the network drive.
@@ -80,6 +94,14 @@ pub struct Addressed {
     pub name: String,
     /// The names in its address below `/dav/`.
     pub names: Vec<String>,
+}
+
+impl On {
+    fn of(mounted: &Mounted) -> Self {
+        let store = &mounted.store;
+        let caps = Caps { read_only: store.is_read_only(), ..*store.caps() };
+        Self { file_system: store.file_system().map(str::to_owned), caps }
+    }
 }
 
 impl Drives {
@@ -94,6 +116,7 @@ impl Drives {
             open,
             reached,
             opening,
+            asker: Asker::default(),
             stop: watch::Sender::new(false),
             tasks: TaskTracker::new(),
         })
@@ -130,7 +153,16 @@ impl Drives {
         let Ok(drives) = self.rooted().await else { return };
         for drive in drives {
             match self.mounted(drive.id) {
-                Some(mounted) => drop(self.check(&mounted)),
+                Some(mounted) if mounted.store.has_become_writable() => {
+                    drop(mounted);
+                    self.take_out(drive.id, None);
+                    self.open(drive).await;
+                }
+                Some(mounted) => {
+                    if self.check(&mounted).is_ok() {
+                        mounted.note_read_only().await;
+                    }
+                }
                 None => self.open(drive).await,
             }
         }
@@ -144,7 +176,7 @@ impl Drives {
         }
         let opened = match drive.offline_since {
             Some(_) => Err(Error::unavailable(manage::TAKEN_OFFLINE, RETRY_AFTER)),
-            None => recovery::open(&self.shared, &drive).await,
+            None => recovery::open(&self.shared, &drive, &self.asker).await,
         };
         let slot = match opened {
             Ok((mounted, unfinished)) => {
@@ -286,11 +318,14 @@ impl Drives {
     async fn as_shown(&self, visible: Visible) -> Result<Shown> {
         let (id, seq) = (visible.drive.id, visible.drive.head_seq);
         if visible.drive.root.is_none() {
-            return Ok(Shown { visible, offline: None, head: None });
+            return Ok(Shown { visible, offline: None, head: None, on: None });
         }
         let head = self.shared.db.read(move |tx| Box::pin(changes::token_at(tx, id, seq))).await?;
-        let offline = self.online(id).err().map(|error| error.public().to_owned());
-        Ok(Shown { visible, offline, head })
+        let (offline, on) = match self.online(id) {
+            Ok(mounted) => (None, Some(On::of(&mounted))),
+            Err(error) => (Some(error.public().to_owned()), None),
+        };
+        Ok(Shown { visible, offline, head, on })
     }
 
     fn check(&self, mounted: &Arc<Mounted>) -> Result<()> {
