@@ -1,13 +1,15 @@
 //! By what a medium is known that can only be read, and so carries no signature: a disc, an image, a snapshot (design 5:
 //! such media keep their identity in the catalogue alone).
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 
-use holdfast_disk::Hasher;
 use holdfast_disk::stat::stat_of;
 use holdfast_disk::walk::list_folder;
+use holdfast_disk::{EntryKind, Hasher, beneath};
+use rustix::fs::OFlags;
 
 /// Names the medium at an open root. Where the file system has an id of its own (ext4, btrfs and xfs have, discs and images do
 /// not) it is that and the folder; else what lies at the top, which on such media never changes.
@@ -20,9 +22,15 @@ pub(super) fn of(root: &OwnedFd) -> io::Result<String> {
     by_content(root)
 }
 
-/// Names it by what lies at its top: names, sizes, times, and where the medium has them.
+/// Of so many files at the top the first bytes count as well: discs of one kind may look alike from outside.
+const READ: usize = 8;
+/// So many bytes.
+const BEGINNING: u64 = 4096;
+
+/// Names it by what lies at its top: names, sizes, times, where the medium has them, and how some of the files begin.
 fn by_content(root: &OwnedFd) -> io::Result<String> {
     let mut hasher = Hasher::new();
+    let mut left = READ;
     hasher.update(&rustix::fs::fstatvfs(root)?.f_blocks.to_le_bytes());
     for (name, stat) in list_folder(root)? {
         let stat = stat?;
@@ -30,6 +38,13 @@ fn by_content(root: &OwnedFd) -> io::Result<String> {
         hasher.update(&[0]);
         for number in [stat.ident.ino, stat.size, stat.mtime_ns.cast_unsigned()] {
             hasher.update(&number.to_le_bytes());
+        }
+        if stat.kind == EntryKind::File && left > 0 {
+            left -= 1;
+            let file = beneath::open(root, &name, OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK)?;
+            let mut beginning = Vec::new();
+            File::from(file).take(BEGINNING).read_to_end(&mut beginning)?;
+            hasher.update(&beginning);
         }
     }
     Ok(format!("content:{}", hasher.finish()))
@@ -39,7 +54,7 @@ fn by_content(root: &OwnedFd) -> io::Result<String> {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-    use std::fs::{self, File};
+    use std::fs;
 
     use super::*;
 

@@ -81,11 +81,22 @@ impl<'s, S: Seam> Names<'s, S> {
             };
         }
         self.fs.link(from, to)?;
-        self.drop_name(from, to)
+        match self.drop_name(from, to) {
+            // The first name cannot be taken away: then there is to be no second one.
+            Err(e) if e.raw_os_error().is_some() => {
+                self.drop_name(to, from).map_err(io::Error::other)?;
+                Err(e)
+            }
+            done => done,
+        }
     }
 
     /// Takes a name away from what has another one at `kept`. What another program has put under the name meanwhile has
     /// it back.
+    ///
+    /// # Errors
+    /// What the file system says, when nothing was changed; without its number when a step was taken that
+    /// [`Names::tidy`] has to finish.
     pub(super) fn drop_name(&self, name: &Phys, kept: &Phys) -> io::Result<()> {
         if name.is_reserved() {
             return self.fs.remove_file(name);
@@ -94,11 +105,12 @@ impl<'s, S: Seam> Names<'s, S> {
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
             done => done?,
         }
-        match (self.stat(&self.spare)?, self.stat(kept)?) {
+        let finish = || match (self.stat(&self.spare)?, self.stat(kept)?) {
             (Some(taken), Some(kept)) if taken.ident == kept.ident => self.fs.remove_file(&self.spare),
             (Some(_), _) => self.empty_spare(name),
             (None, _) => Ok(()),
-        }
+        };
+        finish().map_err(io::Error::other)
     }
 
     /// Clears what an earlier attempt left behind that was cut short.
@@ -134,7 +146,7 @@ impl<'s, S: Seam> Names<'s, S> {
         for _ in 0..TRIES {
             match self.rename(&self.slot, path) {
                 Ok(()) => return Ok(()),
-                Err(e) if e.kind() == ErrorKind::AlreadyExists => self.put_beside(path, path)?,
+                Err(e) if e.kind() == ErrorKind::AlreadyExists => self.clear(path)?,
                 Err(e) => {
                     self.give_back(&self.aside, path);
                     return Err(e);
@@ -143,6 +155,14 @@ impl<'s, S: Seam> Names<'s, S> {
         }
         self.give_back(&self.aside, path);
         Err(Errno::BUSY.into())
+    }
+
+    /// Frees a name whose content waits aside: of what was about to have it back, and of what another program has put there.
+    fn clear(&self, path: &Phys) -> io::Result<()> {
+        match (self.stat(path)?, self.stat(&self.aside)?) {
+            (Some(there), Some(aside)) if there.ident == aside.ident => self.drop_name(path, &self.aside),
+            _ => self.put_beside(path, path),
+        }
     }
 
     /// What was displaced on the way goes to the slot, which is free by now.

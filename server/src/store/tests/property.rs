@@ -15,6 +15,8 @@
 //! birth; a deletion or move of whatever stands there; a first flush that covers only the own steps; a flush that does
 //! nothing; a commit before the content is synced; a move over that stops when a later op holds the target; a filled
 //! folder given up for a newcomer; a newcomer's name not given back.
+//!
+//! It runs over each of the means by which a file system changes names.
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -129,8 +131,8 @@ fn quiet(sim: &Sim) {
 /// Tests that share the runs, since each is on one core.
 const PARTS: u64 = 4;
 
-/// On another file system than most there is less to be found, and each run takes longer.
-const OF_OTHERS: u64 = 4;
+/// Of each of the other means there are fewer runs, in two of the parts: what all have in common is found above.
+const OF_OTHERS: u64 = 2;
 
 /// Prints what happened in the first run that fails. `HOLDFAST_PLACE_RUNS` asks for more runs, `HOLDFAST_PLACE_SEED` for
 /// others (alone: for that one).
