@@ -359,19 +359,18 @@ async fn only_read(place: &Path, mut first: Disk, mut other: Disk) {
 struct Silent {
     program: Child,
     at: PathBuf,
+    _disk: Disk,
 }
 
 impl Silent {
     fn mount(image: &Path, at: &Path) -> Result<Self, String> {
-        std::fs::File::create(image)
-            .and_then(|file| file.set_len(16 << 20))
-            .and_then(|()| std::fs::create_dir(at))
-            .map_err(|error| error.to_string())?;
-        tool("mkfs.ntfs", &["-q", "-F", "-Q", text(image)])?;
+        let disk = Disk::made(image, "ntfs")?;
+        std::fs::create_dir(at).map_err(|error| error.to_string())?;
         let mut command = Command::new("ntfs-3g");
-        command.args(["-o", "no_detach", text(image), text(at)]);
+        command.args(["-o", "no_detach", disk.device(), text(at)]);
         let program = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        Ok(Self { program: program.map_err(|error| format!("ntfs-3g: {error}"))?, at: at.to_owned() })
+        let program = program.map_err(|error| format!("ntfs-3g: {error}"))?;
+        Ok(Self { program, at: at.to_owned(), _disk: disk })
     }
 
     fn signal(&self, name: &str) {
