@@ -3,6 +3,7 @@
 
 pub mod attrs;
 pub mod beneath;
+mod birth;
 pub mod chunks;
 pub mod hash;
 pub mod index;

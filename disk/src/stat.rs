@@ -4,8 +4,10 @@ use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use rustix::fs::{AtFlags, FileType, Statx, StatxFlags, StatxTimestamp};
+use rustix::fs::{AtFlags, FileType, Statx, StatxAttributes, StatxFlags, StatxTimestamp};
 use rustix::path::Arg;
+
+use crate::birth;
 
 const NANOS_PER_SEC: i64 = 1_000_000_000;
 
@@ -15,7 +17,8 @@ const NANOS_PER_SEC: i64 = 1_000_000_000;
 pub struct Ident {
     /// Inode number.
     pub ino: u64,
-    /// When the inode was made, in nanoseconds since 1970; 0 where the file system does not tell.
+    /// When the inode was made, in nanoseconds since 1970; 0 where the file system does not tell, not even by an
+    /// attribute.
     pub btime_ns: i64,
 }
 
@@ -51,6 +54,8 @@ pub struct Stat {
     pub mode: u32,
     /// Which file system it is on; means something within one run only.
     pub dev: u64,
+    /// Whether something is mounted there, be it of the same file system (Linux 5.8).
+    pub is_mount: bool,
 }
 
 /// The entry of that name in a folder, not followed when it is a link.
@@ -80,7 +85,15 @@ pub fn stat_path(path: impl Arg) -> io::Result<Stat> {
 
 fn raw(fd: BorrowedFd<'_>, name: impl Arg, flags: AtFlags) -> io::Result<Stat> {
     let wanted = StatxFlags::BASIC_STATS | StatxFlags::BTIME;
-    Ok(from_statx(&rustix::fs::statx(fd, name, flags, wanted)?))
+    name.into_with_c_str(|name| {
+        let told = rustix::fs::statx(fd, name, flags, wanted)?;
+        let mut stat = from_statx(&told);
+        if !StatxFlags::from_bits_retain(told.stx_mask).contains(StatxFlags::BTIME) {
+            stat.ident.btime_ns = birth::by_attribute(fd, name).unwrap_or(0);
+        }
+        Ok(stat)
+    })
+    .map_err(Into::into)
 }
 
 fn from_statx(x: &Statx) -> Stat {
@@ -101,6 +114,7 @@ fn from_statx(x: &Statx) -> Stat {
         nlink: u64::from(x.stx_nlink),
         mode: u32::from(x.stx_mode) & 0o7777,
         dev: rustix::fs::makedev(x.stx_dev_major, x.stx_dev_minor),
+        is_mount: x.stx_attributes.contains(StatxAttributes::MOUNT_ROOT),
     }
 }
 

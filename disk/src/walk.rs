@@ -39,7 +39,7 @@ pub enum Problem {
     NotUtf8,
     /// It could not be read; what is in it is unknown, not absent (P8).
     Unreadable(io::Error),
-    /// It lies on another file system, mounted there.
+    /// Something else is mounted there, or another subvolume begins.
     OtherFileSystem,
 }
 
@@ -99,7 +99,7 @@ impl Walk {
             let why = match (stat, name.to_str()) {
                 (Err(e), _) if e.kind() == io::ErrorKind::NotFound => continue,
                 (Err(e), _) => Problem::Unreadable(e),
-                (Ok(stat), _) if stat.dev != self.dev => Problem::OtherFileSystem,
+                (Ok(stat), _) if stat.dev != self.dev || stat.is_mount => Problem::OtherFileSystem,
                 (Ok(_), None) => Problem::NotUtf8,
                 (Ok(stat), Some(name)) => {
                     let path = joined(folder, name);

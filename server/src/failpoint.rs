@@ -25,6 +25,9 @@ pub const NAMES: &[&str] = &[
     "seal.after",
 ];
 
+/// Those that are passed only on a file system that knows no rename without replacing.
+pub const OF_LINKS: &[&str] = &["place.linked"];
+
 /// Those that only a resumable upload passes, at its end.
 pub const OF_UPLOADS: &[&str] = &["upload.synced", "upload.renamed"];
 

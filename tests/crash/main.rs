@@ -12,14 +12,14 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use support::{Client, Engine, Server, block_on};
+use support::{Client, Disk, Engine, Server, block_on};
 
 use load::{Load, Worker};
 
 /// Every named point, read from the server's own list so that a new one is not forgotten here.
-fn points() -> Vec<&'static str> {
+fn points(list: &str) -> Vec<&'static str> {
     let source = include_str!("../../server/src/failpoint.rs");
-    let list = source.split("NAMES: &[&str] = &[").nth(1).unwrap().split("];").next().unwrap();
+    let list = source.split(&format!("{list}: &[&str] = &[")).nth(1).unwrap().split("];").next().unwrap();
     list.split('"').skip(1).step_by(2).collect()
 }
 
@@ -38,7 +38,10 @@ struct Campaign {
 impl Campaign {
     async fn start(engine: Engine, seed: u64) -> Self {
         eprintln!("seed {seed}");
-        let server = Server::start(engine).await;
+        Self::on(Server::start(engine).await, seed).await
+    }
+
+    async fn on(server: Server, seed: u64) -> Self {
         let client = server.admin().await;
         let load = Load::new(&client, &server, seed).await;
         Self { server, client, load, rng: StdRng::seed_from_u64(seed) }
@@ -102,10 +105,17 @@ fn random_moments(engine: Engine, seed: u64, quick: usize, long: usize) {
 fn named_points(engine: Engine, part: usize, parts: usize) {
     block_on(async move {
         let mut campaign = Campaign::start(engine, 7).await;
+        let chosen: Vec<&str> = points("NAMES").into_iter().skip(part).step_by(parts).collect();
+        campaign.at_points(&chosen).await;
+    });
+}
+
+impl Campaign {
+    async fn at_points(&mut self, chosen: &[&str]) {
+        let campaign = self;
         let rounds = kills(1, 10);
-        let chosen: Vec<&str> = points().into_iter().skip(part).step_by(parts).collect();
         for _ in 0..rounds {
-            for point in &chosen {
+            for point in chosen {
                 let count = campaign.rng.random_range(1..30);
                 campaign.server.stop().await;
                 campaign.server.set_env("HOLDFAST_FAILPOINT", format!("{point}:{count}"));
@@ -123,6 +133,28 @@ fn named_points(engine: Engine, part: usize, parts: usize) {
             }
         }
         campaign.load.report(rounds * chosen.len());
+    }
+}
+
+/// The same where two names cannot be swapped in one step, nor a rename be told to replace nothing: NTFS by ntfs-3g.
+#[test]
+fn nothing_acknowledged_is_lost_on_a_disk_that_cannot_swap_names_when_killed_at_a_named_point() {
+    const NAME: &str =
+        "nothing_acknowledged_is_lost_on_a_disk_that_cannot_swap_names_when_killed_at_a_named_point";
+    block_on(async {
+        let mut server = Server::builder(Engine::Sqlite).prepare().await;
+        let disk = Disk::made(&server.scratch().join("image"), "ntfs").and_then(|mut disk| {
+            disk.plug_in_as(&server.data_dir().join("drives"), &["-t", "ntfs-3g"]).map(|()| disk)
+        });
+        let _disk = match disk {
+            Ok(disk) => disk,
+            Err(why) => return support::skip(NAME, &why),
+        };
+        server.launch().await;
+        let mut campaign = Campaign::on(server, 11).await;
+        let placing = points("NAMES").into_iter().filter(|point| !point.starts_with("catalog"));
+        let chosen: Vec<&str> = placing.chain(points("OF_LINKS")).collect();
+        campaign.at_points(&chosen).await;
     });
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use support::{Client, Engine, Server, block_on, eventually, skip};
+use support::{Client, Disk, Engine, Server, block_on, eventually, skip};
 
 use super::disk::Disk;
 

@@ -11,6 +11,7 @@ mod managing;
 mod mounts;
 mod paths;
 mod reports;
+mod roots;
 mod volumes;
 
 use reqwest::Method;

@@ -8,12 +8,14 @@
 mod client;
 mod cutting;
 mod drive;
+mod image;
 mod postgres;
 mod server;
 
 pub use client::{Answer, Client};
 pub use cutting::Cutting;
 pub use drive::{home_of, only_slots, plain, send_raw, slots, status_of_raw};
+pub use image::{Disk, Over, tool};
 pub use server::{Builder, Server, binary};
 
 /// Which engine keeps a server's catalogue.

@@ -26,6 +26,7 @@ pub use fake::Fake;
 pub use kinds::Kind;
 pub use speed::{Speed, SpeedError};
 pub use system::System;
+pub use usage::Asker;
 pub use watch::{MountWatch, Woke};
 
 /// Where a volume, or a folder of it, is mounted.

@@ -96,6 +96,12 @@ pub fn unescape(field: &[u8]) -> Vec<u8> {
 /// For each line, whether its mount point leads to it. A mount under a later one cannot be reached, and what is asked at
 /// its path would be answered by the other.
 pub fn reachable(lines: &[Line]) -> Vec<bool> {
+    let standing_on = standing(lines);
+    (0..lines.len()).map(|at| leads_to(lines, &standing_on, &lines[at].mount_point) == Some(at)).collect()
+}
+
+/// Which mounts stand on each, by its number.
+fn standing(lines: &[Line]) -> HashMap<Option<u64>, Vec<usize>> {
     let ids: HashMap<u64, usize> = lines.iter().enumerate().map(|(at, line)| (line.id, at)).collect();
     let mut standing_on: HashMap<Option<u64>, Vec<usize>> = HashMap::new();
     for (at, line) in lines.iter().enumerate() {
@@ -103,7 +109,12 @@ pub fn reachable(lines: &[Line]) -> Vec<bool> {
         let parent = (line.parent != line.id && ids.contains_key(&line.parent)).then_some(line.parent);
         standing_on.entry(parent).or_default().push(at);
     }
-    (0..lines.len()).map(|at| leads_to(lines, &standing_on, &lines[at].mount_point) == Some(at)).collect()
+    standing_on
+}
+
+/// The mount in which an absolute path without links lies.
+pub fn of_path<'l>(lines: &'l [Line], path: &[u8]) -> Option<&'l Line> {
+    leads_to(lines, &standing(lines), path).map(|at| &lines[at])
 }
 
 /// The mount that a path leads to: from the first one always on to the mount that is met soonest on the way.

@@ -1,4 +1,4 @@
-//! How full file systems are, asked so that one that does not answer holds up nobody.
+//! Questions to file systems, how full they are above all, asked so that one that does not answer holds up nobody.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -33,9 +33,11 @@ impl Asker {
         self.ask_with(mount_points, limit, usage_of)
     }
 
-    fn ask_with<F>(&self, mount_points: &[&str], limit: Duration, ask: F) -> Vec<Result<Usage, String>>
+    /// As [`Asker::ask`], for any question.
+    pub fn ask_with<T, F>(&self, mount_points: &[&str], limit: Duration, ask: F) -> Vec<Result<T, String>>
     where
-        F: Fn(&str) -> Result<Usage, String> + Clone + Send + 'static,
+        T: Send + 'static,
+        F: Fn(&str) -> Result<T, String> + Clone + Send + 'static,
     {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let until = Instant::now() + limit;
@@ -48,9 +50,10 @@ impl Asker {
         answers.into_iter().map(heard).collect()
     }
 
-    fn ask_one<F>(&self, point: String, ask: F) -> Result<mpsc::Receiver<Result<Usage, String>>, String>
+    fn ask_one<T, F>(&self, point: String, ask: F) -> Result<mpsc::Receiver<Result<T, String>>, String>
     where
-        F: Fn(&str) -> Result<Usage, String> + Send + 'static,
+        T: Send + 'static,
+        F: Fn(&str) -> Result<T, String> + Send + 'static,
     {
         {
             let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);

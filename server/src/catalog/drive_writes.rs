@@ -27,6 +27,7 @@ row!(Sharer { uuid, username, display_name, role, created_at });
 const RENAME: &str = "UPDATE drives SET name = $2, name_key = $3, updated_at = $4 WHERE id = $1";
 const SET_PROVIDER: &str = "UPDATE drives SET provider = $2, updated_at = $3 WHERE id = $1";
 const SET_ROOT: &str = "UPDATE drives SET root = $2, updated_at = $3 WHERE id = $1";
+const SET_MEDIUM: &str = "UPDATE drives SET medium = $2 WHERE id = $1";
 const SET_OFFLINE: &str = "UPDATE drives SET offline_since = $2, updated_at = $3 WHERE id = $1";
 const SET_CAPACITY: &str =
     "UPDATE drives SET total_bytes = $2, available_bytes = $3, measured_at = $4 WHERE id = $1";
@@ -60,6 +61,15 @@ pub async fn set_provider(tx: &mut Tx, id: i64, provider: Option<&str>, now: i64
 /// The catalogue's.
 pub async fn set_root(tx: &mut Tx, id: i64, root: &str, now: i64) -> Result<()> {
     sql::query(SET_ROOT).bind(id).bind(root).bind(now).execute(tx).await?;
+    Ok(())
+}
+
+/// Says by what a drive's medium is known again that carries no signature.
+///
+/// # Errors
+/// The catalogue's.
+pub async fn set_medium(tx: &mut Tx, id: i64, medium: &str) -> Result<()> {
+    sql::query(SET_MEDIUM).bind(id).bind(medium).execute(tx).await?;
     Ok(())
 }
 
@@ -124,5 +134,5 @@ pub async fn unshare(tx: &mut Tx, id: i64, user: i64) -> Result<bool> {
 /// Every SQL text of this file, to be prepared on both engines.
 #[cfg(test)]
 pub(super) const STATEMENTS: super::testing::Statements = super::testing::statements! {
-    RENAME, SET_PROVIDER, SET_ROOT, SET_OFFLINE, SET_CAPACITY, OPEN_CONFLICTS, SHARERS, SHARE, UNSHARE
+    RENAME, SET_PROVIDER, SET_ROOT, SET_MEDIUM, SET_OFFLINE, SET_CAPACITY, OPEN_CONFLICTS, SHARERS, SHARE, UNSHARE
 };

@@ -30,6 +30,10 @@ pub struct Drive {
     pub root: Option<String>,
     /// Internal key of the node that is its root folder.
     pub root_node_id: Option<i64>,
+    /// By what its medium is known again where that can only be read and carries no signature.
+    pub medium: Option<String>,
+    /// Whether its file system takes names that differ in case alone for one.
+    pub folds_case: bool,
     /// Why new writes are refused, in public words.
     pub degraded: Option<String>,
     /// Since when its owner wants it out of reach, in microseconds since 1970.
@@ -60,6 +64,8 @@ row!(Drive {
     provider,
     root,
     root_node_id,
+    medium,
+    folds_case,
     degraded,
     offline_since,
     head_seq,
@@ -82,9 +88,9 @@ impl Drive {
 
 macro_rules! columns {
     () => {
-        "d.id, d.uuid, d.owner_id, d.name, d.kind, d.unique_identifier, d.provider, d.root, d.root_node_id, d.degraded, \
-         d.offline_since, d.head_seq, d.placed_seq, d.prune_floor, d.created_at, d.total_bytes, d.available_bytes, \
-         d.measured_at, d.reported_at"
+        "d.id, d.uuid, d.owner_id, d.name, d.kind, d.unique_identifier, d.provider, d.root, d.root_node_id, d.medium, \
+         d.folds_case, d.degraded, d.offline_since, d.head_seq, d.placed_seq, d.prune_floor, d.created_at, d.total_bytes, \
+         d.available_bytes, d.measured_at, d.reported_at"
     };
 }
 
@@ -176,8 +182,8 @@ pub async fn by_id(tx: &mut Tx, id: i64) -> Result<Option<Drive>> {
 const LOCK: &str = concat!(
     "UPDATE drives AS d SET head_seq = head_seq WHERE d.id = $1 AND d.forgotten_at IS NULL RETURNING ",
     "id, uuid, owner_id, name, kind, \
-     unique_identifier, provider, root, root_node_id, degraded, offline_since, head_seq, placed_seq, prune_floor, created_at, \
-     total_bytes, available_bytes, measured_at, reported_at"
+     unique_identifier, provider, root, root_node_id, medium, folds_case, degraded, offline_since, head_seq, placed_seq, \
+     prune_floor, created_at, total_bytes, available_bytes, measured_at, reported_at"
 );
 
 /// A drive by its internal key, its row locked until the transaction ends: changes of a drive are serialised by it.
@@ -299,8 +305,20 @@ pub async fn set_degraded(tx: &mut Tx, id: i64, why: Option<&str>) -> Result<()>
     Ok(())
 }
 
+const SET_FOLDS_CASE: &str = "UPDATE drives SET folds_case = $2 WHERE id = $1";
+
+/// Says whether a drive's file system takes names that differ in case alone for one.
+///
+/// # Errors
+/// The catalogue's.
+pub async fn set_folds_case(tx: &mut Tx, id: i64, folds_case: bool) -> Result<()> {
+    sql::query(SET_FOLDS_CASE).bind(id).bind(folds_case).execute(tx).await?;
+    Ok(())
+}
+
 /// Every SQL text of this file, to be prepared on both engines.
 #[cfg(test)]
 pub(super) const STATEMENTS: super::testing::Statements = super::testing::statements! {
-    INSERT, SET_ROOT_NODE, BY_ID, LOCK, ROOTED, VISIBLE, VISIBLE_ONE, RIGHT, SET_HEAD, SET_PLACED, SET_DEGRADED
+    INSERT, SET_ROOT_NODE, BY_ID, LOCK, ROOTED, VISIBLE, VISIBLE_ONE, RIGHT, SET_HEAD, SET_PLACED, SET_DEGRADED,
+    SET_FOLDS_CASE
 };

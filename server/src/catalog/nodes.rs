@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use holdfast_protocol::{ContentHash, DrivePath};
+use holdfast_protocol::{ContentHash, DrivePath, fold_key};
 use uuid::Uuid;
 
 use super::db::Tx;
@@ -183,6 +183,20 @@ pub async fn child(tx: &mut Tx, parent: i64, name: &str) -> Result<Option<Node>>
     Ok(sql::query(CHILD).bind(parent).bind(name).fetch_optional(tx).await?)
 }
 
+const TWIN: &str = concat!(
+    "SELECT ",
+    columns!("n"),
+    " FROM nodes n WHERE n.parent_id = $1 AND n.name_key = $2 AND n.name <> $3 AND n.state <> 'dead' ORDER BY n.id LIMIT 1"
+);
+
+/// What in a folder has another name that differs from this one in case or form alone.
+///
+/// # Errors
+/// The catalogue's.
+pub async fn twin(tx: &mut Tx, parent: i64, name: &str) -> Result<Option<Node>> {
+    Ok(sql::query(TWIN).bind(parent).bind(fold_key(name)).bind(name).fetch_optional(tx).await?)
+}
+
 const DEAD_FILE: &str = concat!(
     "SELECT ",
     columns!("n"),
@@ -311,4 +325,4 @@ pub async fn lineage(tx: &mut Tx, id: i64) -> Result<Vec<Node>> {
 /// Every SQL text of this file, to be prepared on both engines.
 #[cfg(test)]
 pub(super) const STATEMENTS: super::testing::Statements =
-    super::testing::statements! { BY_ID, BY_UUID, CHILD, DEAD_FILE, CHILDREN, BY_INODE, LINEAGE };
+    super::testing::statements! { BY_ID, BY_UUID, CHILD, TWIN, DEAD_FILE, CHILDREN, BY_INODE, LINEAGE };

@@ -22,6 +22,8 @@ use crate::catalog::sums;
 use crate::catalog::versions::{self, NewVersion};
 use crate::domain::stat::{Ident, Stat};
 use crate::error::{Error, Kind, Result};
+use crate::service::files::read_only;
+use crate::service::placement::READ_ONLY;
 use crate::service::trash::RESTORE;
 use crate::store::Blob;
 
@@ -84,6 +86,9 @@ fn may_not() -> Error {
 
 fn takes_changes(drive: &Drive) -> Result<()> {
     let Some(why) = &drive.degraded else { return Ok(()) };
+    if why == READ_ONLY {
+        return Err(read_only());
+    }
     let kind = if why.contains("space") { Kind::NoSpace } else { Kind::Unavailable };
     Err(Error::new(kind, format!("the drive takes no changes now: {why}")).retry_after(30))
 }
@@ -92,7 +97,7 @@ fn takes_changes(drive: &Drive) -> Result<()> {
 /// looks again.
 ///
 /// # Errors
-/// 403 without the right, 507 or 503 when the drive takes no changes.
+/// 403 without the right or `drive-read-only`, 507 or 503 when the drive takes no changes.
 pub fn could_change(visible: &Visible) -> Result<()> {
     if visible.right < Right::Edit {
         return Err(may_not());
@@ -105,7 +110,7 @@ impl<'t> Act<'t> {
     ///
     /// # Errors
     /// Not found when the drive is not for the actor to see, forbidden without the right, 507 or 503 when the drive
-    /// takes no writes now.
+    /// takes no writes now, 403 `drive-read-only` when its disk can only be read.
     pub async fn begin(tx: &'t mut Tx, drive: i64, actor: Actor, need: Right) -> Result<Self> {
         let gone = || Error::not_found("there is no such drive");
         let drive = drives::lock(tx, drive).await?.ok_or_else(gone)?;
@@ -115,7 +120,10 @@ impl<'t> Act<'t> {
                 return Err(may_not());
             }
         }
-        takes_changes(&drive)?;
+        // What is on a disk that can only be read is noticed all the same.
+        if actor.user_id.is_some() || drive.degraded.as_deref() != Some(READ_ONLY) {
+            takes_changes(&drive)?;
+        }
         Self::on(tx, drive, actor)
     }
 
@@ -180,6 +188,24 @@ impl<'t> Act<'t> {
         }
     }
 
+    /// Whether a name in a folder is not that of something else for the drive's file system: what is written there would
+    /// displace that. `but`: what is to be called so may have been called nearly so.
+    ///
+    /// # Errors
+    /// Conflict `name-twin`; the catalogue's.
+    pub(super) async fn may_be_called(&mut self, folder: i64, name: &str, but: Option<i64>) -> Result<()> {
+        if !self.drive.folds_case {
+            return Ok(());
+        }
+        match nodes::twin(self.tx, folder, name).await?.filter(|twin| Some(twin.id) != but) {
+            None => Ok(()),
+            Some(twin) => {
+                let why = "the drive's disk cannot tell this name from that of another file or folder there";
+                Err(Error::conflict(why).code("name-twin").with("name", twin.name))
+            }
+        }
+    }
+
     pub(super) async fn record(&mut self, seq: i64, kind: &'static str, old: &Side, id: i64) -> Result<Node> {
         let node = nodes::by_id(self.tx, id).await?;
         self.record_as(seq, kind, old, &node).await?;
@@ -233,6 +259,7 @@ impl<'t> Act<'t> {
         staged: StagedFolder,
     ) -> Result<Node> {
         self.may_add_to(parent.id).await?;
+        self.may_be_called(parent.id, name, None).await?;
         let seq = self.next();
         let new = NewNode {
             drive_id: self.drive.id,
@@ -306,7 +333,10 @@ impl<'t> Act<'t> {
         let live = nodes::child(self.tx, folder.id, name).await?;
         match &live {
             Some(node) => self.may_change(node).await?,
-            None => self.may_add_to(folder.id).await?,
+            None => {
+                self.may_add_to(folder.id).await?;
+                self.may_be_called(folder.id, name, None).await?;
+            }
         }
         let displaced = match &live {
             Some(node) => self.displace(node, blob.slot).await?.0,

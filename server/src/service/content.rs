@@ -2,7 +2,7 @@
 //! (promise P2; algorithms A, Reads).
 
 use std::fs::File;
-use std::io::{Read, Seek};
+use std::io::{ErrorKind, Read, Seek};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
@@ -280,6 +280,11 @@ async fn try_open(mounted: &Arc<Mounted>, wanted: &Wanted, last: bool) -> Result
             }
             let hash = if same { wanted.node.content_hash() } else { None };
             Ok(Some(Opened { file, stat, hash, places: wanted.places.clone() }))
+        }
+        // It is hidden, and not gone (P8).
+        Err(OpenError::Io(source)) if source.kind() == ErrorKind::CrossesDevices => {
+            let why = "something else is mounted over the folder of this file: it cannot be read now";
+            Err(Error::unavailable(why, 30).code("other-file-system").because(source))
         }
         Err(OpenError::Io(source)) => {
             Err(Error::unavailable("the file cannot be read now", 30).because(source))

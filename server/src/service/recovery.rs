@@ -1,16 +1,18 @@
 //! Opens a drive: what was committed and not marked is placed first, then it serves (algorithms A, Recovery).
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use holdfast_disk::volumes::Asker;
 use uuid::Uuid;
 
 use super::content;
 use super::placement::{Mounted, Shared};
 use super::scan::{self, MISSING};
 use super::uploads;
-use crate::catalog::drives::Drive;
+use crate::catalog::drives::{self as rows, Drive};
 use crate::catalog::nodes::{self, Node};
 use crate::catalog::{findings, ops, tree, versions};
 use crate::error::{Error, Kind, Result};
@@ -18,6 +20,8 @@ use crate::store::{FolderDrive, LogEntry, Phys};
 
 /// Most ops read at once.
 const PAGE: i64 = 1000;
+/// How long a disk has to answer when its drive is opened; one that sleeps takes some seconds to wake.
+const OPENS_WITHIN: Duration = Duration::from_secs(30);
 /// How often a recovery that could not come to its end is tried again.
 const RETRY_EVERY: Duration = Duration::from_secs(5);
 
@@ -26,15 +30,29 @@ const RETRY_EVERY: Duration = Duration::from_secs(5);
 /// # Errors
 /// When the root is missing, another drive's, in use, or cannot be written: the drive is offline then. Full, it is open,
 /// and its recovery has still to be finished: [`Redo::finish_later`].
-pub async fn open(shared: &Shared, drive: &Drive) -> Result<(Arc<Mounted>, Option<Redo>)> {
+///
+/// `asker` asks the disk, so that one that does not answer holds up nobody.
+pub async fn open(shared: &Shared, drive: &Drive, asker: &Asker) -> Result<(Arc<Mounted>, Option<Redo>)> {
     let root = drive.root.clone().ok_or_else(|| Error::unavailable("it has no root here", 30))?;
     let root_node = drive.root_node_id.ok_or_else(|| Error::internal("a drive without a root node"))?;
-    let uuid = drive.uuid;
-    let store = tokio::task::spawn_blocking(move || FolderDrive::open(root.as_ref(), uuid))
-        .await
-        .map_err(Error::internal)?
-        .map_err(|refusal| Error::unavailable(refusal.to_string(), 30))?;
+    let (uuid, medium) = (drive.uuid, drive.medium.clone());
+    let asker = asker.clone();
+    let opened = tokio::task::spawn_blocking(move || {
+        let open = move |root: &str| {
+            FolderDrive::open(Path::new(root), uuid, medium.as_deref()).map_err(|refusal| refusal.to_string())
+        };
+        asker.ask_with(&[root.as_str()], OPENS_WITHIN, open).pop()
+    });
+    let silent = || Err("its disk does not answer".to_owned());
+    let opened = opened.await.map_err(Error::internal)?.unwrap_or_else(silent);
+    let store = opened.map_err(|why| Error::unavailable(why, 30))?;
+    let folds_case = store.caps().folds_case;
+    if folds_case != drive.folds_case {
+        let id = drive.id;
+        shared.db.write(move |tx| Box::pin(rows::set_folds_case(tx, id, folds_case))).await?;
+    }
     let mounted = Arc::new(Mounted::new(shared, drive, root_node, store));
+    mounted.note_read_only().await;
     let redo = Redo { touched: touched(&mounted, drive.placed_seq).await? };
     match redo.finish(&mounted).await {
         Ok(()) => Ok((mounted, None)),
@@ -161,6 +179,10 @@ async fn verify(mounted: &Arc<Mounted>, touched: BTreeSet<i64>) -> Result<()> {
 /// Slots without a row: a resumable upload that was being completed waits for its end again; what else was never placed is an upload that was not committed, and is removed. What was placed once
 /// holds something that it displaced, perhaps under another catalogue, and is put where people find it.
 async fn sweep(mounted: &Arc<Mounted>) -> Result<()> {
+    if mounted.store.caps().read_only {
+        // It is opened anew once it can be written.
+        return Ok(());
+    }
     let store = Arc::clone(&mounted.store);
     let slots: Vec<Uuid> = tokio::task::spawn_blocking(move || {
         store.slots().map(|slot| slot.map(|(id, _)| id)).collect::<std::io::Result<Vec<_>>>()

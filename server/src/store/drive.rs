@@ -1,19 +1,15 @@
-//! A drive that is a folder: made, opened, looked after.
+//! A drive that is a folder, looked after. How it is made and opened is in `open`.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use holdfast_disk::attrs::Lost;
-use holdfast_disk::signature::README;
 use holdfast_disk::stat::{stat_of, stat_path};
-use holdfast_disk::sync::{sync_folder, write_atomic};
-use holdfast_disk::{RESERVED, Signature, SignatureError, beneath};
-use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags};
+use holdfast_disk::{Signature, SignatureError};
 use rustix::io::Errno;
 use uuid::Uuid;
 
@@ -21,6 +17,7 @@ use super::barrier::Barriers;
 use super::caps::{self, Caps};
 use super::log::{Log, LogEntries, LogEntry};
 use super::op::{Op, Outcome};
+use super::open::open_root;
 use super::place;
 use super::root::Root;
 use super::seam::Seam;
@@ -36,11 +33,45 @@ pub struct FolderDrive {
     path: PathBuf,
     drive: Uuid,
     caps: Caps,
-    log: Mutex<Log>,
+    /// As the system calls it, where it says so.
+    file_system: Option<String>,
+    /// `None` where it cannot be written.
+    log: Mutex<Option<Log>>,
+    /// Whether a signature says which drive it is. A medium that could never be written has none.
+    is_signed: bool,
     barriers: Mutex<Barriers>,
     pub(super) gathering: Gathering,
     /// When its signature was read last and found right.
     signature_read: Mutex<Option<Instant>>,
+}
+
+/// A root that was opened and found to be the drive.
+pub(super) struct Opened {
+    pub(super) shared: Shared,
+    pub(super) path: PathBuf,
+    pub(super) drive: Uuid,
+    pub(super) caps: Caps,
+    pub(super) file_system: Option<String>,
+    pub(super) log: Option<Log>,
+    pub(super) is_signed: bool,
+}
+
+impl From<Opened> for FolderDrive {
+    fn from(opened: Opened) -> Self {
+        let Opened { shared, path, drive, caps, file_system, log, is_signed } = opened;
+        Self {
+            shared: Arc::new(shared),
+            path,
+            drive,
+            caps,
+            file_system,
+            log: Mutex::new(log),
+            is_signed,
+            barriers: Mutex::default(),
+            gathering: Gathering::default(),
+            signature_read: Mutex::default(),
+        }
+    }
 }
 
 /// How long a signature counts as read.
@@ -51,11 +82,16 @@ pub(super) struct Shared {
     pub(super) root: Root,
     pub(super) unsynced: Unsynced,
     told_lost: AtomicBool,
-    /// Held open: it carries the lock.
-    _lock: File,
+    /// Held open: it carries the lock. A medium that could never be written has none.
+    _lock: Option<File>,
 }
 
 impl Shared {
+    pub(super) fn new(root: Root, lock: Option<File>) -> Self {
+        let unsynced = Unsynced::new(root.syncs_whole());
+        Self { root, unsynced, told_lost: AtomicBool::new(false), _lock: lock }
+    }
+
     /// What files cannot keep when they are replaced is said once per drive, not once per file.
     pub(super) fn tell_lost(&self, lost: Lost) {
         if !lost.nothing() && !self.told_lost.swap(true, Ordering::Relaxed) {
@@ -104,18 +140,21 @@ pub enum Refusal {
     /// Another server, or this one for another drive, has it open.
     #[error("the folder {0} is in use by another Holdfast server")]
     InUse(PathBuf),
-    /// The file system cannot swap two names in one step.
+    /// The file system changes names in no way that is safe.
     #[error(
-        "the file system of {0} cannot exchange two files in one step, which Holdfast needs to keep every version; \
-         ext4, btrfs, xfs and tmpfs can"
+        "the file system of {0} can neither rename a file without replacing another nor give it a second name, so that what \
+         other programs write could be lost"
     )]
-    NoExchange(PathBuf),
+    NoSafeRename(PathBuf),
     /// The file system does not let files be told apart reliably.
     #[error(
-        "the file system of {0} does not keep inode numbers and times of creation, by which Holdfast tells files \
-         apart after a crash; ext4, btrfs and xfs do"
+        "the file system of {0} does not keep inode numbers and times of creation, by which Holdfast tells files apart \
+         after a crash: FAT and exFAT do not, nor do many network mounts; ext4, btrfs, xfs and NTFS do"
     )]
     NoStableInodes(PathBuf),
+    /// A medium without a signature is another one than it was.
+    #[error("another disc than this drive's is mounted at {0}")]
+    AnotherMedium(PathBuf),
     /// Nothing can be written there.
     #[error("the folder {0} cannot be written: it is mounted read-only or its rights forbid it")]
     ReadOnly(PathBuf),
@@ -141,98 +180,24 @@ pub enum Health {
 }
 
 impl FolderDrive {
-    /// Makes a folder, empty or not, a drive: adds the reserved folder, its signature last.
-    ///
-    /// # Errors
-    /// [`Refusal`]; then the folder is as it was, or can be tried again.
-    pub fn create(root: &Path, signature: &Signature) -> Result<Self, Refusal> {
-        let fd = open_root(root)?;
-        match Signature::read(&fd) {
-            Ok(there) => return Err(Refusal::AlreadyADrive { path: root.to_owned(), found: there.drive_id }),
-            Err(SignatureError::Absent) => {}
-            Err(why) => return Err(Refusal::BadSignature { path: root.to_owned(), why }),
-        }
-        let refuse = |error| refusal(root, error);
-        let made = make_folder(&fd, RESERVED, 0o755).map_err(refuse)?;
-        let reserved = beneath::open_folder(&fd, RESERVED).map_err(refuse)?;
-        let lock = take_lock(root, &reserved)?;
-        if let Err(refusal) = probe(root, &reserved) {
-            if made {
-                let _ = rustix::fs::unlinkat(&reserved, "lock", AtFlags::empty());
-                let _ = rustix::fs::unlinkat(&fd, RESERVED, AtFlags::REMOVEDIR);
-            }
-            return Err(refusal);
-        }
-        make_reserved(&reserved).map_err(refuse)?;
-        sync_folder(&fd).map_err(refuse)?;
-        signature.write(&fd).map_err(refuse)?;
-        drop(lock);
-        Self::open(root, signature.drive_id)
-    }
-
-    /// Opens the root of a drive, if it is that, and takes hold of it.
-    ///
-    /// # Errors
-    /// [`Refusal`].
-    pub fn open(root: &Path, drive: Uuid) -> Result<Self, Refusal> {
-        let fd = open_root(root)?;
-        let refuse = |error| refusal(root, error);
-        match Signature::read(&fd) {
-            Ok(there) if there.drive_id == drive => {}
-            Ok(there) => {
-                return Err(Refusal::WrongSignature { path: root.to_owned(), found: Some(there.drive_id) });
-            }
-            Err(SignatureError::Absent) => {
-                return Err(if is_empty(&fd).map_err(refuse)? {
-                    Refusal::Empty(root.to_owned())
-                } else {
-                    Refusal::WrongSignature { path: root.to_owned(), found: None }
-                });
-            }
-            Err(why) => return Err(Refusal::BadSignature { path: root.to_owned(), why }),
-        }
-        let reserved = beneath::open_folder(&fd, RESERVED).map_err(refuse)?;
-        let lock = take_lock(root, &reserved)?;
-        let caps = match probe(root, &reserved) {
-            // What is there can still be read, and the drive says that it takes nothing more.
-            Err(Refusal::Io { error, .. }) if is_full(&error) => Caps::untried(),
-            tried => tried?,
-        };
-        make_reserved(&reserved).map_err(refuse)?;
-        let log = Log::open(&fd).map_err(refuse)?;
-        let shared = Shared {
-            root: Root::new(fd).map_err(refuse)?,
-            unsynced: Unsynced::default(),
-            told_lost: AtomicBool::new(false),
-            _lock: lock,
-        };
-        Ok(Self {
-            shared: Arc::new(shared),
-            path: root.to_owned(),
-            drive,
-            caps,
-            log: Mutex::new(log),
-            barriers: Mutex::default(),
-            gathering: Gathering::default(),
-            signature_read: Mutex::default(),
-        })
-    }
-
-    /// Takes away what [`FolderDrive::create`] made, of a drive that has held nothing yet.
-    ///
-    /// # Errors
-    /// What the file system says; nothing where the folder is not that drive.
-    pub fn unmake(root: &Path, drive: Uuid) -> io::Result<()> {
-        let fd = open_root(root).map_err(io::Error::other)?;
-        match Signature::read(&fd) {
-            Ok(there) if there.drive_id == drive => std::fs::remove_dir_all(root.join(RESERVED)),
-            _ => Ok(()),
-        }
-    }
-
     /// What its file system can do.
     pub fn caps(&self) -> &Caps {
         &self.caps
+    }
+
+    /// What the system calls its file system, `ext4` or `fuse.sshfs`; `None` where it does not say.
+    pub fn file_system(&self) -> Option<&str> {
+        self.file_system.as_deref()
+    }
+
+    /// Whether it cannot be written now, by how it is mounted.
+    pub fn is_read_only(&self) -> bool {
+        self.caps.read_only || caps::is_read_only(self.shared.root.fd()).unwrap_or(false)
+    }
+
+    /// Whether it could only be read when it was opened, and may be written by now: to be opened anew then.
+    pub fn has_become_writable(&self) -> bool {
+        self.caps.read_only && caps::is_read_only(self.shared.root.fd()).is_ok_and(|is_so| !is_so)
     }
 
     /// Where its root is.
@@ -292,6 +257,9 @@ impl FolderDrive {
                 Ok(Ok(_)) => Health::Offline("it was mounted anew and has to be opened again".to_owned()),
                 Ok(Err(_)) | Err(_) => Health::Offline("it is not mounted".to_owned()),
             };
+        }
+        if !self.is_signed {
+            return Health::Online;
         }
         match self.signature() {
             Ok(signature) if signature.drive_id == self.drive => Health::Online,
@@ -360,7 +328,10 @@ impl FolderDrive {
     /// # Errors
     /// What the file system says; then the entries may be added again.
     pub fn log_append(&self, entries: &[LogEntry]) -> io::Result<()> {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner).append(entries)?;
+        if !entries.is_empty() {
+            let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+            log.as_mut().ok_or(Errno::ROFS)?.append(entries)?;
+        }
         failpoint::hit("log.appended");
         Ok(())
     }
@@ -385,84 +356,4 @@ impl FolderDrive {
     fn barriers(&self) -> std::sync::MutexGuard<'_, Barriers> {
         self.barriers.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn open_root(path: &Path) -> Result<OwnedFd, Refusal> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| match errno {
-        Errno::NOENT | Errno::NOTDIR => Refusal::Missing(path.to_owned()),
-        errno => Refusal::Io { path: path.to_owned(), error: errno.into() },
-    })
-}
-
-fn refusal(root: &Path, error: io::Error) -> Refusal {
-    let path = root.to_owned();
-    match error.kind() {
-        ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => Refusal::ReadOnly(path),
-        _ => Refusal::Io { path, error },
-    }
-}
-
-fn is_full(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
-}
-
-fn is_empty(folder: &OwnedFd) -> io::Result<bool> {
-    // A new ext4 file system has this folder, and only this.
-    Ok(holdfast_disk::walk::list_folder(folder)?.iter().all(|(name, _)| name == "lost+found"))
-}
-
-/// True when it was made just now.
-fn make_folder(parent: impl AsFd, name: &str, mode: u32) -> io::Result<bool> {
-    match rustix::fs::mkdirat(parent, name, Mode::from_raw_mode(mode)) {
-        Ok(()) => Ok(true),
-        Err(Errno::EXIST) => Ok(false),
-        Err(e) => Err(e.into()),
-    }
-}
-
-/// The lock is the open file's; the text in it is for people.
-fn take_lock(root: &Path, reserved: &OwnedFd) -> Result<File, Refusal> {
-    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let fd = rustix::fs::openat(reserved, "lock", flags, Mode::from_raw_mode(0o644))
-        .map_err(|e| refusal(root, e.into()))?;
-    match rustix::fs::flock(&fd, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => {}
-        Err(Errno::WOULDBLOCK) => return Err(Refusal::InUse(root.to_owned())),
-        Err(e) => return Err(refusal(root, e.into())),
-    }
-    let mut file = File::from(fd);
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let holder = format!("held by holdfastd, process {}, on {}\n", std::process::id(), host.trim());
-    // Who holds it is told where it can be; the lock holds without.
-    let _ = file.set_len(0).and_then(|()| file.write_all(holder.as_bytes()));
-    Ok(file)
-}
-
-fn probe(root: &Path, reserved: &OwnedFd) -> Result<Caps, Refusal> {
-    let caps = caps::probe(reserved.as_fd()).map_err(|e| refusal(root, e))?;
-    if !caps.exchange {
-        return Err(Refusal::NoExchange(root.to_owned()));
-    }
-    if !caps.stable_ino {
-        return Err(Refusal::NoStableInodes(root.to_owned()));
-    }
-    Ok(caps)
-}
-
-/// Everything in the reserved folder but the signature; what is there already stays.
-fn make_reserved(reserved: &OwnedFd) -> io::Result<()> {
-    let mut made = make_folder(reserved, "versions", 0o700)?;
-    let versions = beneath::open_folder(reserved, "versions")?;
-    for bucket in 0..=u8::MAX {
-        made |= make_folder(&versions, &format!("{bucket:02x}"), 0o700)?;
-    }
-    if make_folder(reserved, "uploads", 0o700)? {
-        sync_folder(reserved)?;
-    }
-    if made {
-        sync_folder(&versions)?;
-        write_atomic(reserved, "README.txt", README.as_bytes())?;
-    }
-    Ok(())
 }

@@ -13,7 +13,7 @@ use holdfast_disk::sync::sync_folder;
 use holdfast_disk::walk::list_folder;
 use holdfast_disk::{self as disk, Hasher, attrs, hash_reader};
 use holdfast_protocol::ContentHash;
-use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, SeekFrom};
+use rustix::fs::{AtFlags, Mode, OFlags, SeekFrom};
 use rustix::io::Errno;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -306,7 +306,7 @@ fn other_program() -> io::Error {
 fn rename(shared: &Shared, from: &Phys, to: &Phys) -> io::Result<()> {
     let (from, old) = shared.root.parent(from)?;
     let (to, new) = shared.root.parent(to)?;
-    Ok(rustix::fs::renameat_with(from, old, to, new, RenameFlags::NOREPLACE)?)
+    shared.root.rename_ours((&from, old), (&to, new))
 }
 
 fn unlink(shared: &Shared, id: SlotId) -> Result<(), Errno> {

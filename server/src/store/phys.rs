@@ -26,6 +26,16 @@ impl Phys {
         Self(format!("{RESERVED}/versions/{bucket:02x}/{id}"))
     }
 
+    /// Where what an op displaces waits on its way into the slot, on a file system that cannot swap two names.
+    pub(super) fn aside(id: SlotId) -> Self {
+        Self(format!("{}.old", Self::slot(id).0))
+    }
+
+    /// Where an op puts a name that it takes away, to see what it was before it is gone.
+    pub(super) fn spare(id: SlotId) -> Self {
+        Self(format!("{}.spare", Self::slot(id).0))
+    }
+
     /// A content that arrives in parts: `.holdfast/uploads/<uuid>`. The uuid is that of the slot it becomes.
     pub(super) fn upload(id: SlotId) -> Self {
         Self(format!("{RESERVED}/uploads/{id}"))
@@ -87,6 +97,17 @@ impl Phys {
     /// True for the root of the tree.
     pub fn is_root(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// True where no other program has any business: in the reserved folder.
+    pub(super) fn is_reserved(&self) -> bool {
+        self.0.strip_prefix(RESERVED).is_some_and(|rest| rest.starts_with('/'))
+    }
+
+    /// Where a slot's content may wait instead, on a file system that cannot swap two names; `None` for what is no slot
+    /// itself.
+    pub(super) fn aside_of_slot(&self) -> Option<Self> {
+        self.slot_id().filter(|id| Self::slot(*id) == *self).map(Self::aside)
     }
 
     /// The slot that it is or lies in; `None` in the tree.

@@ -5,44 +5,47 @@
 
 use std::io::{self, ErrorKind};
 
+use holdfast_protocol::fold_key;
 use rustix::io::Errno;
 
 use super::Phys;
+use super::names::{Names, TRIES};
 use super::op::{Done, How, Op, OpKind, Outcome, Parked, Why};
 use super::seam::Seam;
 use crate::domain::stat::{EntryKind, Ident, Stat};
 
-/// How often a step is tried anew while another program takes and frees the same name.
-const TRIES: u32 = 4;
-
 /// Places one op. Ops of a drive are placed one after the other in the order of `seq`; before some, [`super::Barriers`]
 /// asks for a mark.
 pub fn place<S: Seam>(fs: &S, op: &Op) -> Outcome {
-    let slot = Phys::slot(op.slot);
-    let done = match op.kind {
-        OpKind::Put => put(fs, op, &slot),
-        OpKind::Mkdir => make_folder(fs, op, &slot),
-        OpKind::Del => delete(fs, op, &slot),
-        OpKind::Mv => relocate(fs, op, op.target(), &slot),
-        OpKind::MvOver => relocate_over(fs, op, op.target(), &slot),
-    };
-    match done.and_then(|()| look(fs, op, &slot)) {
+    let names = Names::new(fs, op);
+    let done = names.tidy(op).and_then(|()| match op.kind {
+        OpKind::Put => put(&names, op).and_then(|()| names.bring_home()),
+        OpKind::Mkdir => make_folder(&names, op).and_then(|()| names.bring_home()),
+        OpKind::Del => delete(&names, op),
+        OpKind::Mv => relocate(&names, op, op.target()),
+        OpKind::MvOver if names.in_steps() => relocate_over_in_steps(&names, op, op.target()),
+        OpKind::MvOver => relocate_over(&names, op, op.target()),
+    });
+    match done.and_then(|()| look(&names, op)) {
         Ok(done) => Outcome::Done(done),
         Err(e) => judge(fs, op, e),
     }
 }
 
 /// Slot and path change places. Once that is done the slot holds something else, or nothing.
-fn put<S: Seam>(fs: &S, op: &Op, slot: &Phys) -> io::Result<()> {
+fn put<S: Seam>(fs: &Names<'_, S>, op: &Op) -> io::Result<()> {
     for _ in 0..TRIES {
-        if !is(fs.stat(slot)?, op.ident) {
+        if !fs.is(&fs.slot, op.ident)? {
             return Ok(());
         }
-        match fs.exchange(slot, &op.path) {
+        if fs.in_steps() && fs.is(&op.path, op.ident)? {
+            return fs.drop_slot();
+        }
+        match swap(fs, &op.path) {
             Err(e) if e.kind() == ErrorKind::NotFound => {}
             done => return done,
         }
-        match fs.rename(slot, &op.path) {
+        match fs.rename(&fs.slot, &op.path) {
             Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
             done => return done,
         }
@@ -50,25 +53,30 @@ fn put<S: Seam>(fs: &S, op: &Op, slot: &Phys) -> io::Result<()> {
     Err(Errno::BUSY.into())
 }
 
-fn make_folder<S: Seam>(fs: &S, op: &Op, slot: &Phys) -> io::Result<()> {
+/// Slot and path change places.
+fn swap<S: Seam>(fs: &Names<'_, S>, path: &Phys) -> io::Result<()> {
+    if fs.in_steps() { fs.swap_in(path) } else { fs.exchange(&fs.slot, path) }
+}
+
+fn make_folder<S: Seam>(fs: &Names<'_, S>, op: &Op) -> io::Result<()> {
     for _ in 0..TRIES {
-        if !is(fs.stat(slot)?, op.ident) {
+        if !fs.is(&fs.slot, op.ident)? {
             return Ok(());
         }
-        match fs.rename(slot, &op.path) {
+        match fs.rename(&fs.slot, &op.path) {
             Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
             done => return done,
         }
         match fs.stat(&op.path)? {
             None => continue,
-            Some(there) if there.kind == EntryKind::Folder => match fs.remove_folder(slot) {
+            Some(there) if there.kind == EntryKind::Folder => match fs.remove_folder(&fs.slot) {
                 // What was put into our folder before a power cut moved it back is not given up for a newcomer.
                 Err(e) if e.kind() == ErrorKind::DirectoryNotEmpty => {}
                 done => return done,
             },
             Some(_) => {}
         }
-        match fs.exchange(slot, &op.path) {
+        match swap(fs, &op.path) {
             Err(e) if e.kind() == ErrorKind::NotFound => {}
             done => return done,
         }
@@ -77,26 +85,32 @@ fn make_folder<S: Seam>(fs: &S, op: &Op, slot: &Phys) -> io::Result<()> {
 }
 
 /// What the user deleted goes to the slot; what another program has put in its place stays.
-fn delete<S: Seam>(fs: &S, op: &Op, slot: &Phys) -> io::Result<()> {
-    if fs.stat(slot)?.is_some() || !is(fs.stat(&op.path)?, op.ident) {
+fn delete<S: Seam>(fs: &Names<'_, S>, op: &Op) -> io::Result<()> {
+    if fs.stat(&fs.slot)?.is_some() || !fs.is(&op.path, op.ident)? {
         return Ok(());
     }
-    match fs.rename(&op.path, slot) {
+    match fs.rename(&op.path, &fs.slot) {
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
         Err(e) => Err(e),
-        Ok(()) => put_back_another(fs, op.ident, slot, &op.path),
+        Ok(()) => put_back_another(fs, op.ident, &fs.slot, &op.path),
     }
 }
 
-fn relocate<S: Seam>(fs: &S, op: &Op, dst: &Phys, slot: &Phys) -> io::Result<()> {
+fn relocate<S: Seam>(fs: &Names<'_, S>, op: &Op, dst: &Phys) -> io::Result<()> {
     if *dst == op.path {
         return Ok(());
     }
     for _ in 0..TRIES {
-        if is(fs.stat(dst)?, op.ident) {
-            return set_aside(fs, op.ident, &op.path, slot);
+        if is_one_name(fs, op, dst)? {
+            return respell(fs, op, dst);
         }
-        if !is(fs.stat(&op.path)?, op.ident) {
+        if fs.is(dst, op.ident)? {
+            return match fs.by_links() && fs.is(&op.path, op.ident)? {
+                true => fs.drop_name(&op.path, dst),
+                false => set_aside(fs, op.ident, &op.path),
+            };
+        }
+        if !fs.is(&op.path, op.ident)? {
             return Ok(());
         }
         match fs.rename(&op.path, dst) {
@@ -104,7 +118,7 @@ fn relocate<S: Seam>(fs: &S, op: &Op, dst: &Phys, slot: &Phys) -> io::Result<()>
             Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
             Err(e) => return Err(e),
         }
-        match fs.rename(dst, slot) {
+        match fs.rename(dst, &fs.slot) {
             // The slot has taken one newcomer already; another one is not piled on top of it.
             Err(e) if e.kind() == ErrorKind::AlreadyExists => return Err(Errno::BUSY.into()),
             Err(e) if e.kind() != ErrorKind::NotFound => return Err(e),
@@ -114,13 +128,47 @@ fn relocate<S: Seam>(fs: &S, op: &Op, dst: &Phys, slot: &Phys) -> io::Result<()>
     Err(Errno::BUSY.into())
 }
 
-fn relocate_over<S: Seam>(fs: &S, op: &Op, dst: &Phys, slot: &Phys) -> io::Result<()> {
-    if *dst == op.path || fs.stat(slot)?.is_some() {
+/// Whether source and target are one for a file system that takes names that differ in case for the same: then what is
+/// moved seems to be at its target already. Also when it was on its way between the two when the process died.
+fn is_one_name<S: Seam>(fs: &Names<'_, S>, op: &Op, dst: &Phys) -> io::Result<bool> {
+    if fold_key(op.path.as_str()) != fold_key(dst.as_str()) {
+        return Ok(false);
+    }
+    let at_source = fs.stat(&op.path)?.filter(|stat| stat.ident == op.ident);
+    let at_target = fs.is(dst, op.ident)?;
+    Ok(match at_source {
+        // A file that has both names has two; a folder has one.
+        Some(stat) => at_target && (stat.kind == EntryKind::Folder || stat.nlink == 1),
+        None => !at_target && fs.is(&fs.slot, op.ident)?,
+    })
+}
+
+/// Gives something the other spelling of its name. Renamed from one to the other it would keep the old: it goes by the slot.
+fn respell<S: Seam>(fs: &Names<'_, S>, op: &Op, dst: &Phys) -> io::Result<()> {
+    if !fs.is(&fs.slot, op.ident)? {
+        fs.rename(&op.path, &fs.slot)?;
+    }
+    for _ in 0..TRIES {
+        match fs.rename(&fs.slot, dst) {
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => fs.put_beside(dst, dst)?,
+            Err(e) => {
+                fs.give_back(&fs.slot, &op.path);
+                return Err(e);
+            }
+            Ok(()) => return Ok(()),
+        }
+    }
+    fs.give_back(&fs.slot, &op.path);
+    Err(Errno::BUSY.into())
+}
+
+fn relocate_over<S: Seam>(fs: &Names<'_, S>, op: &Op, dst: &Phys) -> io::Result<()> {
+    if *dst == op.path || fs.stat(&fs.slot)?.is_some() {
         return Ok(());
     }
-    if !is(fs.stat(dst)?, op.ident) && is(fs.stat(&op.path)?, op.ident) {
+    if !fs.is(dst, op.ident)? && fs.is(&op.path, op.ident)? {
         change_places(fs, &op.path, dst)?;
-        if !is(fs.stat(dst)?, op.ident) {
+        if !fs.is(dst, op.ident)? {
             // Another program put its own file at the source in between: it has its name back.
             return change_places(fs, dst, &op.path);
         }
@@ -128,21 +176,62 @@ fn relocate_over<S: Seam>(fs: &S, op: &Op, dst: &Phys, slot: &Phys) -> io::Resul
     // Also when neither name holds what was moved: a power cut may have kept the exchange and a later op at the target, and
     // lost this.
     match op.displaced {
-        Some(displaced) if is(fs.stat(&op.path)?, displaced) => set_aside(fs, displaced, &op.path, slot),
-        _ if is(fs.stat(dst)?, op.ident) => set_aside(fs, op.ident, &op.path, slot),
+        Some(displaced) if fs.is(&op.path, displaced)? => set_aside(fs, displaced, &op.path),
+        _ if fs.is(dst, op.ident)? => set_aside(fs, op.ident, &op.path),
         _ => Ok(()),
     }
+}
+
+/// First what stands at the target goes to the slot, then what is moved to the target, which is free for a moment.
+fn relocate_over_in_steps<S: Seam>(fs: &Names<'_, S>, op: &Op, dst: &Phys) -> io::Result<()> {
+    if *dst == op.path {
+        return Ok(());
+    }
+    for _ in 0..TRIES {
+        if fs.is(dst, op.ident)? {
+            return match fs.stat(&fs.slot)? {
+                _ if fs.by_links() && fs.is(&op.path, op.ident)? => fs.drop_name(&op.path, dst),
+                Some(_) => Ok(()),
+                None => set_aside(fs, op.ident, &op.path),
+            };
+        }
+        if !fs.is(&op.path, op.ident)? {
+            return Ok(());
+        }
+        if fs.stat(&fs.slot)?.is_none() {
+            match fs.rename(dst, &fs.slot) {
+                Err(e) if e.kind() != ErrorKind::NotFound => return Err(e),
+                _ => {}
+            }
+        }
+        match fs.rename(&op.path, dst) {
+            Ok(()) => {
+                put_back_another(fs, op.ident, dst, &op.path)?;
+                if !fs.is(dst, op.ident)? {
+                    fs.give_back(&fs.slot, dst);
+                }
+                return Ok(());
+            }
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => fs.put_beside(dst, dst)?,
+            Err(e) => {
+                fs.give_back(&fs.slot, dst);
+                return Err(e);
+            }
+        }
+    }
+    fs.give_back(&fs.slot, dst);
+    Err(Errno::BUSY.into())
 }
 
 /// Puts what still stands at a move's source into the slot, if it is that. Of two links to one inode the source would
 /// stay otherwise (`rename` of one over the other does nothing), and a redo after a later op at the target would take the
 /// move for not yet done.
-fn set_aside<S: Seam>(fs: &S, ident: Ident, src: &Phys, slot: &Phys) -> io::Result<()> {
-    if !is(fs.stat(src)?, ident) || src == slot {
+fn set_aside<S: Seam>(fs: &Names<'_, S>, ident: Ident, src: &Phys) -> io::Result<()> {
+    if *src == fs.slot || !fs.is(src, ident)? {
         return Ok(());
     }
-    match fs.rename(src, slot) {
-        Ok(()) => put_back_another(fs, ident, slot, src),
+    match fs.rename(src, &fs.slot) {
+        Ok(()) => put_back_another(fs, ident, &fs.slot, src),
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
         Err(e) if e.kind() == ErrorKind::AlreadyExists => Err(Errno::BUSY.into()),
         Err(e) => Err(e),
@@ -150,7 +239,7 @@ fn set_aside<S: Seam>(fs: &S, ident: Ident, src: &Phys, slot: &Phys) -> io::Resu
 }
 
 /// An exchange, or a plain rename where nothing stands at `to`.
-fn change_places<S: Seam>(fs: &S, from: &Phys, to: &Phys) -> io::Result<()> {
+fn change_places<S: Seam>(fs: &Names<'_, S>, from: &Phys, to: &Phys) -> io::Result<()> {
     for _ in 0..TRIES {
         match fs.exchange(from, to) {
             Err(e) if e.kind() == ErrorKind::NotFound => {}
@@ -165,7 +254,7 @@ fn change_places<S: Seam>(fs: &S, from: &Phys, to: &Phys) -> io::Result<()> {
 }
 
 /// Between looking and renaming another program may have put its own file under the name: that goes back if it can.
-fn put_back_another<S: Seam>(fs: &S, ours: Ident, now_at: &Phys, was_at: &Phys) -> io::Result<()> {
+fn put_back_another<S: Seam>(fs: &Names<'_, S>, ours: Ident, now_at: &Phys, was_at: &Phys) -> io::Result<()> {
     if fs.stat(now_at)?.is_none_or(|stat| stat.ident == ours) {
         return Ok(());
     }
@@ -175,8 +264,8 @@ fn put_back_another<S: Seam>(fs: &S, ours: Ident, now_at: &Phys, was_at: &Phys) 
     }
 }
 
-fn look<S: Seam>(fs: &S, op: &Op, slot: &Phys) -> io::Result<Done> {
-    let (final_stat, in_slot) = (fs.stat(op.target())?, fs.stat(slot)?);
+fn look<S: Seam>(fs: &Names<'_, S>, op: &Op) -> io::Result<Done> {
+    let (final_stat, in_slot) = (fs.stat(op.target())?, fs.stat(&fs.slot)?);
     let kept = op.kind == OpKind::Del && is(in_slot, op.ident);
     let how = match final_stat {
         _ if kept => How::InPlace,

@@ -13,6 +13,7 @@ use rustix::fs::OFlags;
 
 use super::drive::FolderDrive;
 use super::root::is_absence;
+use super::seam::{Means, Seam as _};
 use super::{Phys, SlotId};
 use crate::domain::stat::{EntryKind, Ident, Stat};
 use crate::failpoint;
@@ -61,6 +62,15 @@ impl From<&Stat> for Seen {
     }
 }
 
+/// What is in a folder, in byte order of the names.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// What is of the drive.
+    pub entries: Vec<(OsString, Stat)>,
+    /// Where something else is mounted, or another subvolume begins: what the drive has under that name is hidden.
+    pub elsewhere: Vec<OsString>,
+}
+
 /// What became of a displaced file (algorithms A, step 7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Judgement {
@@ -92,12 +102,14 @@ impl FolderDrive {
     ) -> Result<(File, Stat, usize), OpenError> {
         let mut other = None;
         for (index, path) in candidates.iter().enumerate() {
-            match self.open_one(path)? {
-                Some((file, stat)) if expect.is_none_or(|ident| ident == stat.ident) => {
-                    return Ok((file, stat, index));
+            for path in [Some(path), self.aside(path).as_ref()].into_iter().flatten() {
+                match self.open_one(path)? {
+                    Some((file, stat)) if expect.is_none_or(|ident| ident == stat.ident) => {
+                        return Ok((file, stat, index));
+                    }
+                    Some((_, stat)) => other = other.or(Some(stat)),
+                    None => {}
                 }
-                Some((_, stat)) => other = other.or(Some(stat)),
-                None => {}
             }
         }
         Err(other.map_or(OpenError::Absent, OpenError::Changed))
@@ -111,17 +123,25 @@ impl FolderDrive {
     ) -> Option<Result<(File, Stat, usize), OpenError>> {
         let mut other = None;
         for (index, path) in candidates.iter().enumerate() {
-            match self.open_one_at_once(path) {
-                Err(e) => return Some(Err(e.into())),
-                Ok(Known::Unsure) => return None,
-                Ok(Known::Here(file, stat)) if expect.is_none_or(|ident| ident == stat.ident) => {
-                    return Some(Ok((file, stat, index)));
+            for path in [Some(path), self.aside(path).as_ref()].into_iter().flatten() {
+                match self.open_one_at_once(path) {
+                    Err(e) => return Some(Err(e.into())),
+                    Ok(Known::Unsure) => return None,
+                    Ok(Known::Here(file, stat)) if expect.is_none_or(|ident| ident == stat.ident) => {
+                        return Some(Ok((file, stat, index)));
+                    }
+                    Ok(Known::Here(_, stat)) => other = other.or(Some(stat)),
+                    Ok(Known::Not) => {}
                 }
-                Ok(Known::Here(_, stat)) => other = other.or(Some(stat)),
-                Ok(Known::Not) => {}
             }
         }
         Some(Err(other.map_or(OpenError::Absent, OpenError::Changed)))
+    }
+
+    /// Where what a slot should hold may be as well: an op that could not be finished on a file system that cannot swap two
+    /// names leaves there what it has displaced.
+    fn aside(&self, path: &Phys) -> Option<Phys> {
+        if self.shared.root.means() == Means::Exchange { None } else { path.aside_of_slot() }
     }
 
     /// What stands there; `None` when nothing does, or no folder for it to stand in.
@@ -132,24 +152,23 @@ impl FolderDrive {
         Ok(self.shared.root.lstat(path)?.map(Stat::from))
     }
 
-    /// What is in a folder, in byte order of the names. Left out: mount points of other file systems and, at the root, the
-    /// reserved folder.
+    /// What is in a folder; at the root without the reserved folder.
     ///
     /// # Errors
     /// What the file system says, of the folder or of one entry: half a listing is none (P8).
-    pub fn list_dir(&self, path: &Phys) -> io::Result<Vec<(OsString, Stat)>> {
+    pub fn list_dir(&self, path: &Phys) -> io::Result<Listing> {
         let root = &self.shared.root;
-        let mut entries = Vec::new();
+        let mut listing = Listing::default();
         for (name, stat) in list_folder(root.open_folder(path)?)? {
             match stat {
                 Err(e) if e.kind() == ErrorKind::NotFound => {}
                 Err(e) => return Err(e),
                 Ok(_) if path.is_root() && name == RESERVED => {}
-                Ok(stat) if stat.dev != root.dev() => {}
-                Ok(stat) => entries.push((name, stat.into())),
+                Ok(stat) if root.is_elsewhere(&stat) => listing.elsewhere.push(name),
+                Ok(stat) => listing.entries.push((name, stat.into())),
             }
         }
-        Ok(entries)
+        Ok(listing)
     }
 
     /// Hashes a file that stands still meanwhile.
@@ -228,7 +247,7 @@ impl FolderDrive {
             Some(None) => return Ok(Known::Unsure),
             Some(Some(fd)) => stat_of(&fd)?,
         };
-        if there.dev != root.dev() || Stat::from(there).kind != EntryKind::File {
+        if root.is_elsewhere(&there) || Stat::from(there).kind != EntryKind::File {
             return Ok(Known::Not);
         }
         match open(OFlags::RDONLY)? {

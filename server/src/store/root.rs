@@ -12,7 +12,7 @@ use rustix::fs::{AtFlags, OFlags, RenameFlags};
 use rustix::io::Errno;
 
 use super::Phys;
-use super::seam::Seam;
+use super::seam::{Means, Seam};
 use crate::domain::stat::Stat;
 use crate::failpoint;
 
@@ -26,6 +26,8 @@ pub(crate) struct Root {
     fd: OwnedFd,
     dev: u64,
     ident: disk::Ident,
+    means: Means,
+    syncs_whole: bool,
     changed: Mutex<Changed>,
 }
 
@@ -38,19 +40,14 @@ struct Changed {
 }
 
 impl Root {
-    pub(crate) fn new(fd: OwnedFd) -> io::Result<Self> {
+    pub(crate) fn new(fd: OwnedFd, means: Means, syncs_whole: bool) -> io::Result<Self> {
         let disk::Stat { dev, ident, .. } = stat_of(&fd)?;
         let changed = Mutex::new(Changed { folders: HashMap::new(), everything: true });
-        Ok(Self { fd, dev, ident, changed })
+        Ok(Self { fd, dev, ident, means, syncs_whole, changed })
     }
 
     pub(crate) fn fd(&self) -> &OwnedFd {
         &self.fd
-    }
-
-    /// The file system the root is on; means something within one run only.
-    pub(crate) fn dev(&self) -> u64 {
-        self.dev
     }
 
     /// Which folder of which file system it is; means something within one run only.
@@ -88,22 +85,41 @@ impl Root {
             self.parent(path).and_then(|(folder, name)| stat_at(folder, name))
         };
         match stat {
-            Ok(stat) if stat.dev != self.dev => Err(Errno::XDEV.into()),
+            Ok(stat) if !path.is_root() && self.is_elsewhere(&stat) => Err(Errno::XDEV.into()),
             Ok(stat) => Ok(Some(stat)),
             Err(e) if is_absence(&e) => Ok(None),
             Err(e) => Err(e),
         }
     }
 
+    /// Whether something within the root is no part of it: another file system or subvolume, or a folder of the same file
+    /// system that was mounted there.
+    pub(crate) fn is_elsewhere(&self, stat: &disk::Stat) -> bool {
+        stat.dev != self.dev || stat.is_mount
+    }
+
+    /// Gives what nobody else looks for another name, where nothing has it.
+    pub(crate) fn rename_ours(&self, from: (&OwnedFd, &str), to: (&OwnedFd, &str)) -> io::Result<()> {
+        let flags = match self.means {
+            Means::Exchange | Means::NoReplace => RenameFlags::NOREPLACE,
+            Means::Links => match stat_at(to.0, to.1) {
+                Ok(_) => return Err(Errno::EXIST.into()),
+                Err(e) if e.kind() == ErrorKind::NotFound => RenameFlags::empty(),
+                Err(e) => return Err(e),
+            },
+        };
+        Ok(rustix::fs::renameat_with(from.0, from.1, to.0, to.1, flags)?)
+    }
+
     /// Makes all name changes since the last flush durable.
     pub(crate) fn flush(&self) -> io::Result<()> {
         let Changed { folders, everything } = std::mem::take(&mut *self.changed());
-        let synced =
-            if everything || (folders.len() > ONE_BY_ONE && disk::sync::is_quicker_whole(folders.len())) {
-                self.sync_everything()
-            } else {
-                folders.values().try_for_each(disk::sync::sync_folder)
-            };
+        let is_quicker = || folders.len() > ONE_BY_ONE && disk::sync::is_quicker_whole(folders.len());
+        let synced = if everything || (self.syncs_whole && is_quicker()) {
+            self.sync_everything()
+        } else {
+            folders.values().try_for_each(disk::sync::sync_folder)
+        };
         if synced.is_err() {
             // A folder that failed to sync says so once; the next attempt must not find a clean slate.
             self.changed().everything = true;
@@ -113,7 +129,17 @@ impl Root {
 
     /// Makes all that any program wrote to this file system durable.
     pub(crate) fn sync_everything(&self) -> io::Result<()> {
-        Ok(rustix::fs::syncfs(&self.fd)?)
+        rustix::fs::syncfs(&self.fd)?;
+        if !self.syncs_whole {
+            // The program behind it is not told of that call, but of this one; those that we know sync all they have then.
+            rustix::fs::fsync(&self.fd)?;
+        }
+        Ok(())
+    }
+
+    /// One call makes everything on the file system durable; else each file and folder is synced by itself.
+    pub(crate) fn syncs_whole(&self) -> bool {
+        self.syncs_whole
     }
 
     fn changed(&self) -> MutexGuard<'_, Changed> {
@@ -143,9 +169,20 @@ impl Root {
         failpoint::hit("place.exchanged");
         Ok(())
     }
+
+    fn remove(&self, path: &Phys, flags: AtFlags) -> io::Result<()> {
+        let (folder, name) = self.parent(path)?;
+        rustix::fs::unlinkat(&folder, name, flags)?;
+        self.touch([folder]);
+        Ok(())
+    }
 }
 
 impl Seam for Root {
+    fn means(&self) -> Means {
+        self.means
+    }
+
     fn stat(&self, path: &Phys) -> io::Result<Option<Stat>> {
         Ok(self.lstat(path)?.map(Stat::from))
     }
@@ -158,11 +195,24 @@ impl Seam for Root {
         self.rename_with(from, to, RenameFlags::NOREPLACE)
     }
 
-    fn remove_folder(&self, path: &Phys) -> io::Result<()> {
-        let (folder, name) = self.parent(path)?;
-        rustix::fs::unlinkat(&folder, name, AtFlags::REMOVEDIR)?;
-        self.touch([folder]);
+    fn replace(&self, from: &Phys, to: &Phys) -> io::Result<()> {
+        self.rename_with(from, to, RenameFlags::empty())
+    }
+
+    fn link(&self, from: &Phys, to: &Phys) -> io::Result<()> {
+        let ((folder_a, name_a), (folder_b, name_b)) = (self.parent(from)?, self.parent(to)?);
+        rustix::fs::linkat(&folder_a, name_a, &folder_b, name_b, AtFlags::empty())?;
+        self.touch([folder_a, folder_b]);
+        failpoint::hit("place.linked");
         Ok(())
+    }
+
+    fn remove_file(&self, path: &Phys) -> io::Result<()> {
+        self.remove(path, AtFlags::empty())
+    }
+
+    fn remove_folder(&self, path: &Phys) -> io::Result<()> {
+        self.remove(path, AtFlags::REMOVEDIR)
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use holdfast_disk::RESERVED;
 use holdfast_disk::sync::sync_folder;
 use holdfast_disk::walk::list_folder;
-use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
+use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use uuid::Uuid;
 
@@ -114,7 +114,7 @@ impl FolderDrive {
         let path = Phys::slot(slot);
         let (from, name) = self.shared.root.parent(&path)?;
         let into = holdfast_disk::beneath::open_folder(&root, &folder)?;
-        rustix::fs::renameat_with(&from, name, &into, slot.to_string(), RenameFlags::NOREPLACE)?;
+        self.shared.root.rename_ours((&from, name), (&into, &slot.to_string()))?;
         sync_folder(&into)?;
         sync_folder(&from)
     }

@@ -18,8 +18,9 @@ const OPEN: usize = 512;
 /// would take one. But not when there is much to write: that of other programs would be waited for.
 const ONE_BY_ONE: usize = 2;
 
-#[derive(Default)]
 pub(crate) struct Unsynced {
+    /// Whether syncing the whole file system in one call makes them durable.
+    syncs_whole: bool,
     next: AtomicU64,
     files: Mutex<HashMap<SlotId, (Age, File)>>,
 }
@@ -29,6 +30,10 @@ pub(crate) struct Unsynced {
 pub(crate) struct Age(u64);
 
 impl Unsynced {
+    pub(crate) fn new(syncs_whole: bool) -> Self {
+        Self { syncs_whole, next: AtomicU64::default(), files: Mutex::default() }
+    }
+
     /// To be called before the file is opened.
     pub(crate) fn age(&self) -> Age {
         Age(self.next.fetch_add(1, Ordering::Relaxed))
@@ -55,7 +60,7 @@ impl Unsynced {
             let mut files = self.files();
             slots.iter().filter_map(|slot| files.remove(slot)).collect()
         };
-        if taken.len() > ONE_BY_ONE && disk::sync::is_quicker_whole(taken.len()) {
+        if self.syncs_whole && taken.len() > ONE_BY_ONE && disk::sync::is_quicker_whole(taken.len()) {
             // The oldest was open before any of them was written, so it is told of each one's failure.
             let Some((_, oldest)) = taken.iter().min_by_key(|(age, _)| *age) else { return Ok(false) };
             rustix::fs::syncfs(oldest)?;

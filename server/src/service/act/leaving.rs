@@ -112,6 +112,7 @@ impl Act<'_> {
             to.name().ok_or_else(|| Error::conflict("nothing can take the place of the drive's root"))?;
         self.may_take_away(node).await?;
         self.may_add_to(folder.id).await?;
+        self.may_be_called(folder.id, name, Some(node.id)).await?;
         let op_id = new_slot();
         let mut displaced = None;
         if let Some(target) = nodes::child(self.tx, folder.id, name).await? {
@@ -185,6 +186,7 @@ impl Act<'_> {
         let name =
             to.name().ok_or_else(|| Error::conflict("nothing can take the place of the drive's root"))?;
         self.may_add_to(folder.id).await?;
+        self.may_be_called(folder.id, name, Some(dead.id)).await?;
         let mut lies = Phys::slot(slot).as_str().to_owned();
         for parked in ops::parked_of(self.tx, dead.id).await? {
             // It has not reached its slot yet.

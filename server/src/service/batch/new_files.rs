@@ -21,7 +21,7 @@ use crate::store::Blob;
 const LEAST: usize = 4;
 
 /// Carries out the new files at the beginning of a list of acts, up to the first act that is something else. None where these
-/// are few, or what each of them has to be looked at for by itself: a lock, a condition of the request. After an error nothing
+/// are few, or what each of them has to be looked at for by itself: a lock, a condition of the request, a name. After an error nothing
 /// of it may stay; one by one they tell what is wrong.
 ///
 /// # Errors
@@ -38,7 +38,8 @@ pub(super) async fn all(
         return Ok(Vec::new());
     }
     let mut act = Act::begin(tx, drive, who.actor(now), Right::Edit).await?;
-    if act.has_locks().await? {
+    // Two of them may have names that the drive's disk cannot tell apart.
+    if act.drive.folds_case || act.has_locks().await? {
         return Ok(Vec::new());
     }
     let run = in_known_folders(&mut act, run).await?;

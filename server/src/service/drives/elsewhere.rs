@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use holdfast_disk::Signature;
 use holdfast_disk::stat::stat_path;
 use holdfast_disk::volumes::Snapshot;
 
 use super::Drives;
+use super::roots::is_drive;
 use crate::catalog::drive_writes as writes;
 use crate::catalog::drives::Drive;
 use crate::catalog::events::{self, NewEvent};
@@ -15,6 +16,8 @@ use crate::catalog::nodes;
 use crate::domain::stat::{Ident, Stat};
 use crate::error::{Error, Result};
 
+/// How long what is mounted has to say whether it is a drive; a disk that sleeps takes some seconds to wake.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(15);
 /// So many things of a drive are looked at to tell it from a copy.
 const SOME: i64 = 32;
 
@@ -50,15 +53,22 @@ impl Drives {
 
     async fn look_for_one(self: &Arc<Self>, drive: Drive, mounted: Vec<PathBuf>) -> Result<()> {
         let Some(old) = drive.root.clone() else { return Ok(()) };
-        let uuid = drive.uuid;
+        let (uuid, medium) = (drive.uuid, drive.medium.clone());
         let known = self.some_of(drive.root_node_id).await?;
+        let asker = self.asker.clone();
         let found = tokio::task::spawn_blocking(move || {
-            let is_it = |root: &PathBuf| {
-                std::fs::File::open(root)
-                    .is_ok_and(|folder| Signature::read(&folder).is_ok_and(|there| there.drive_id == uuid))
-                    && is_no_copy(root, &known)
+            let look_at = move |mount: &str| {
+                let is_it = |root: &PathBuf| {
+                    is_drive(root, uuid, medium.as_deref()).is_ok_and(|is_it| is_it)
+                        && is_no_copy(root, &known)
+                };
+                Ok(candidates(Path::new(&old), Path::new(mount)).filter(is_it).collect::<Vec<_>>())
             };
-            let mut found: Vec<PathBuf> = candidates(Path::new(&old), &mounted).filter(is_it).collect();
+            let mounts: Vec<&str> = mounted.iter().filter_map(|mount| mount.to_str()).collect();
+            // A share whose server is gone holds up nobody: it is not asked again before it has answered.
+            let answers = asker.ask_with(&mounts, ANSWERS_WITHIN, look_at);
+            let mut found: Vec<PathBuf> = answers.into_iter().flatten().flatten().collect();
+            found.sort();
             found.dedup();
             found
         });
@@ -105,17 +115,14 @@ fn is_no_copy(root: &Path, known: &[(String, Ident)]) -> bool {
     is_same
 }
 
-/// Where a drive may be by now: on each disk that is mounted, at the place that it had on its own. Where that began in the old
+/// Where a drive may be by now on a disk that is mounted: at the place that it had on its own. Where that began in the old
 /// path is not known any more, so each of its ends is tried, the longest first.
-fn candidates<'m>(old: &Path, mounted: &'m [PathBuf]) -> impl Iterator<Item = PathBuf> + 'm {
+fn candidates(old: &Path, mount: &Path) -> impl Iterator<Item = PathBuf> + use<> {
     let names: Vec<_> = old.components().skip(1).map(|part| part.as_os_str().to_owned()).collect();
-    let old = old.to_owned();
-    let ends: Vec<PathBuf> = (0..=names.len()).map(|from| names[from..].iter().collect()).collect();
-    let places = mounted.iter().flat_map(move |mount| {
-        let ends: Vec<PathBuf> = ends.iter().map(|end| mount.join(end)).collect();
-        ends
-    });
-    places.map(|place| place.components().collect::<PathBuf>()).filter(move |place| *place != old)
+    let (old, mount) = (old.to_owned(), mount.to_owned());
+    let ends = (0..=names.len()).map(move |from| names[from..].iter().collect::<PathBuf>());
+    let places = ends.map(move |end| mount.join(end).components().collect::<PathBuf>());
+    places.filter(move |place| *place != old)
 }
 
 #[cfg(test)]
@@ -124,8 +131,8 @@ mod tests {
 
     #[test]
     fn a_folder_of_a_disk_is_looked_for_at_its_place_on_every_disk() {
-        let mounted = [PathBuf::from("/"), PathBuf::from("/media/b")];
-        let found: Vec<PathBuf> = candidates(Path::new("/mnt/a/photos"), &mounted).collect();
+        let on = |mount: &str| candidates(Path::new("/mnt/a/photos"), Path::new(mount));
+        let found: Vec<PathBuf> = on("/").chain(on("/media/b")).collect();
         for expected in ["/media/b/photos", "/media/b", "/photos", "/media/b/a/photos"] {
             assert!(found.contains(&PathBuf::from(expected)), "{expected} {found:?}");
         }

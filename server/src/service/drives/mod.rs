@@ -19,6 +19,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
+use holdfast_disk::volumes::Asker;
 use holdfast_protocol::fold_key;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
@@ -33,7 +34,7 @@ use crate::catalog::events::{self, NewEvent};
 use crate::catalog::settings;
 use crate::domain::drives::BY_ID;
 use crate::error::{Error, Result};
-use crate::store::Health;
+use crate::store::{Caps, Health};
 
 /// How often a drive that is offline is looked for again.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
@@ -62,6 +63,8 @@ pub struct Drives {
     clearing: tokio::sync::Mutex<()>,
     /// Held while a drive is being opened: a root can be opened only once.
     opening: tokio::sync::Mutex<()>,
+    /// Asks what is mounted, so that what does not answer holds up nobody.
+    asker: Asker,
     stop: watch::Sender<bool>,
     /// What works for them until told to stop.
     tasks: TaskTracker,
@@ -78,6 +81,17 @@ pub struct Shown {
     pub head: Option<Uuid>,
     /// How large it is.
     pub size: Measured,
+    /// What its folder is on, while it can be reached.
+    pub on: Option<On>,
+}
+
+/// What a drive's folder is on.
+#[derive(Debug, Clone)]
+pub struct On {
+    /// What the system calls the file system; `None` where it does not say.
+    pub file_system: Option<String>,
+    /// What that can do.
+    pub caps: Caps,
 }
 
 /// A drive as a user reaches it.
@@ -112,6 +126,14 @@ pub struct Addressed {
     pub names: Vec<String>,
 }
 
+impl On {
+    fn of(mounted: &Mounted) -> Self {
+        let store = &mounted.store;
+        let caps = Caps { read_only: store.is_read_only(), ..*store.caps() };
+        Self { file_system: store.file_system().map(str::to_owned), caps }
+    }
+}
+
 impl Drives {
     /// No drive is open yet. `folder` is where home drives are made: `<data>/drives`.
     pub fn new(shared: Shared, folder: PathBuf) -> Arc<Self> {
@@ -126,6 +148,7 @@ impl Drives {
             sizes: Mutex::default(),
             clearing: tokio::sync::Mutex::new(()),
             opening,
+            asker: Asker::default(),
             stop: watch::Sender::new(false),
             tasks: TaskTracker::new(),
         })
@@ -163,7 +186,16 @@ impl Drives {
         let Ok(drives) = self.rooted().await else { return };
         for drive in drives {
             match self.mounted(drive.id) {
-                Some(mounted) => drop(self.check(&mounted)),
+                Some(mounted) if mounted.store.has_become_writable() => {
+                    drop(mounted);
+                    self.take_out(drive.id, None);
+                    self.open(drive).await;
+                }
+                Some(mounted) => {
+                    if self.check(&mounted).is_ok() {
+                        mounted.note_read_only().await;
+                    }
+                }
                 None => self.open(drive).await,
             }
         }
@@ -177,7 +209,7 @@ impl Drives {
         }
         let opened = match drive.offline_since {
             Some(_) => Err(Error::unavailable(manage::TAKEN_OFFLINE, RETRY_AFTER)),
-            None => recovery::open(&self.shared, &drive).await,
+            None => recovery::open(&self.shared, &drive, &self.asker).await,
         };
         let slot = match opened {
             Ok((mounted, unfinished)) => {
@@ -351,12 +383,15 @@ impl Drives {
         let head = self.shared.db.read(move |tx| Box::pin(changes::token_at(tx, id, seq))).await?;
         if visible.drive.root.is_none() {
             let size = self.measured(&visible.drive, None).await;
-            return Ok(Shown { visible, offline: None, head, size });
+            return Ok(Shown { visible, offline: None, head, size, on: None });
         }
         let open = self.online(id);
         let size = self.measured(&visible.drive, open.as_ref().ok()).await;
-        let offline = open.err().map(|error| error.public().to_owned());
-        Ok(Shown { visible, offline, head, size })
+        let (offline, on) = match open {
+            Ok(mounted) => (None, Some(On::of(&mounted))),
+            Err(error) => (Some(error.public().to_owned()), None),
+        };
+        Ok(Shown { visible, offline, head, size, on })
     }
 
     fn check(&self, mounted: &Arc<Mounted>) -> Result<()> {

@@ -114,6 +114,7 @@ async fn make(app: &App, user: i64, wanted: Wanted) -> Result<Drive> {
     });
     let prepared = prepared.await.map_err(Error::internal)??;
     let (uuid, path, was_signed) = (prepared.uuid, prepared.path.clone(), prepared.was_signed);
+    let medium = prepared.medium;
     let identifier = wanted.identifier.unwrap_or_else(|| format!("holdfast-{uuid}"));
     let (kind, provider) = (wanted.kind, wanted.provider);
     let added = app
@@ -132,7 +133,11 @@ async fn make(app: &App, user: i64, wanted: Wanted) -> Result<Drive> {
                     now,
                 };
                 let visible = rows::visible(tx, user).await?;
-                add(tx, &visible, &new).await
+                let drive = add(tx, &visible, &new).await?;
+                if let Some(medium) = medium {
+                    writes::set_medium(tx, drive.id, &medium).await?;
+                }
+                Ok(drive)
             })
         })
         .await;
@@ -162,6 +167,8 @@ struct Prepared {
     uuid: Uuid,
     path: String,
     was_signed: bool,
+    /// By what it is known where it cannot be signed.
+    medium: Option<String>,
 }
 
 fn prepare(
@@ -172,12 +179,21 @@ fn prepare(
 ) -> Result<Prepared> {
     let path = root.to_str().ok_or_else(|| bad_root("the folder's path is not UTF-8"))?.to_owned();
     if let Some(signed) = may_become(&root, taken, adopt)? {
-        FolderDrive::open(&root, signed).map_err(refused)?;
-        return Ok(Prepared { uuid: signed, path, was_signed: true });
+        FolderDrive::open(&root, signed, None).map_err(refused)?;
+        return Ok(Prepared { uuid: signed, path, was_signed: true, medium: None });
     }
     let uuid = Uuid::new_v4();
+    if let Some(medium) = FolderDrive::medium(&root).map_err(refused)? {
+        if let Some(known) = taken.iter().find(|drive| drive.medium.as_ref() == Some(&medium)) {
+            let why = "this disc, which can only be read, is a drive already";
+            return Err(Error::conflict(why).code("already-a-drive").with("drive", known.uuid.to_string()));
+        }
+        FolderDrive::open(&root, uuid, Some(&medium)).map_err(refused)?;
+        // Nothing was written, so there is nothing to be taken back.
+        return Ok(Prepared { uuid, path, was_signed: true, medium: Some(medium) });
+    }
     FolderDrive::create(&root, &sign(uuid)).map_err(refused)?;
-    Ok(Prepared { uuid, path, was_signed: false })
+    Ok(Prepared { uuid, path, was_signed: false, medium: None })
 }
 
 /// Checks what is in a folder that is to become a drive; gives the drive that its signature says it is.
@@ -296,15 +312,16 @@ pub async fn relocate(app: &App, caller: &Caller, drive: String, root: String) -
     let drive = app.db.read(move |tx| Box::pin(async move { owned(tx, user, &drive).await })).await?.drive;
     let old = drive.root.clone().ok_or_else(no_root)?;
     let taken = app.db.read(|tx| Box::pin(rows::rooted(tx))).await?;
-    let (data, uuid) = (app.config.data_dir.clone(), drive.uuid);
+    let (data, uuid, medium) = (app.config.data_dir.clone(), drive.uuid, drive.medium.clone());
     let new = tokio::task::spawn_blocking(move || {
         let others: Vec<Drive> = taken.into_iter().filter(|other| other.uuid != uuid).collect();
         let real = usable(&root, &data, &others)?;
-        if signature_of(&real)? != Some(uuid) {
+        if !is_drive(&real, uuid, medium.as_deref())? {
             return Err(Error::conflict("the folder there is not this drive").code("another-drive"));
         }
         let is_elsewhere = Path::new(&old).canonicalize().is_ok_and(|old| old != real);
-        if is_elsewhere && signature_of(Path::new(&old)).is_ok_and(|there| there == Some(uuid)) {
+        let old = Path::new(&old);
+        if is_elsewhere && is_drive(old, uuid, medium.as_deref()).is_ok_and(|is_there| is_there) {
             let why = "the drive is still at its old place as well: take one of them away, or clone the copy";
             return Err(Error::conflict(why).code("still-there"));
         }
@@ -370,6 +387,15 @@ pub async fn clone(app: &App, caller: &Caller, drive: String, root: String, name
 
 fn no_root() -> Error {
     Error::conflict("this server has no folder of this drive").code("no-root")
+}
+
+/// Whether a folder is a drive, by its signature, or by its medium where that can only be read.
+pub(super) fn is_drive(root: &Path, drive: Uuid, medium: Option<&str>) -> Result<bool> {
+    match signature_of(root)? {
+        Some(there) => Ok(there == drive),
+        None if medium.is_none() => Ok(false),
+        None => Ok(FolderDrive::medium(root).map_err(refused)?.as_deref() == medium),
+    }
 }
 
 /// Which drive a folder is, if it is one.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use holdfast_protocol::DrivePath;
 
-use super::{Done, Expect, PutDone, Who, no_folder, with_folders};
+use super::{Done, Expect, PutDone, Who, no_folder, with_folders, within_reach};
 use crate::catalog::agreements::Stored;
 use crate::catalog::db::TxFuture;
 use crate::catalog::drives::Right;
@@ -61,6 +61,7 @@ pub struct NewFolder {
 }
 
 async fn make(mounted: &Arc<Mounted>, who: Who, new: NewFolder) -> Result<Done<PutDone>> {
+    within_reach(mounted, &new.path).await?;
     let (drive, actor) = (mounted.id, who.actor(mounted.clock().now()));
     let (value, seq) = with_folders(mounted, true, move |staged| {
         let (new, who) = (new.clone(), who.clone());

@@ -26,6 +26,7 @@ use crate::catalog::changes::Actor;
 use crate::catalog::db::{AMBIGUOUS, Tx, TxFuture};
 use crate::catalog::nodes::Node;
 use crate::error::{Error, Kind, Result};
+use crate::store::Phys;
 
 /// Who asks, and whether it is an explicit sync act of one of their devices.
 #[derive(Debug, Clone)]
@@ -205,12 +206,39 @@ pub(super) async fn stage_folders(mounted: &Arc<Mounted>, count: usize) -> Resul
     .map_err(disk_error)
 }
 
+/// Of a folder of a drive at which something else is mounted.
+pub fn elsewhere() -> Error {
+    let why =
+        "something else is mounted there, which is no part of the drive; what the drive has there is hidden";
+    Error::conflict(why).code("other-file-system")
+}
+
+/// Of a drive that can only be read.
+pub fn read_only() -> Error {
+    Error::forbidden("the drive's disk can only be read").code("drive-read-only")
+}
+
+/// Whether the folder that something is to be in is part of the drive, before anything is promised.
+pub(super) async fn within_reach(mounted: &Arc<Mounted>, path: &DrivePath) -> Result<()> {
+    let (store, place) = (Arc::clone(&mounted.store), Phys::from(path));
+    let there = tokio::task::spawn_blocking(move || store.lstat(&place)).await.map_err(Error::internal)?;
+    match there {
+        Err(source) if source.kind() == std::io::ErrorKind::CrossesDevices => {
+            Err(elsewhere().because(source))
+        }
+        // What else is wrong there is told by the act itself.
+        _ => Ok(()),
+    }
+}
+
 /// The domain's word for an error of the disk.
 pub fn disk_error(source: std::io::Error) -> Error {
     match source.raw_os_error().map(rustix::io::Errno::from_raw_os_error) {
         Some(rustix::io::Errno::NOSPC | rustix::io::Errno::DQUOT) => {
             Error::new(Kind::NoSpace, "no space is left on the drive").because(source)
         }
+        Some(rustix::io::Errno::ROFS) => read_only().because(source),
+        Some(rustix::io::Errno::XDEV) => elsewhere().because(source),
         Some(rustix::io::Errno::NAMETOOLONG) => {
             Error::invalid("the name is too long for the drive").because(source)
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Done, Expect, PutDone, Transfer, Who, no_folder, with_folders};
+use super::{Done, Expect, PutDone, Transfer, Who, no_folder, with_folders, within_reach};
 use crate::catalog::db::TxFuture;
 use crate::catalog::drives::Right;
 use crate::catalog::{nodes, tree};
@@ -18,6 +18,7 @@ use crate::service::placement::Mounted;
 pub async fn rename(mounted: &Arc<Mounted>, who: Who, transfer: Transfer) -> Result<Done<PutDone>> {
     let (drive, actor) = (mounted.id, who.actor(mounted.clock().now()));
     let parents = transfer.parents;
+    within_reach(mounted, &transfer.to).await?;
     let (value, seq) = with_folders(mounted, parents, move |staged| {
         let (transfer, who) = (transfer.clone(), who.clone());
         move |tx| -> TxFuture<'_, ((PutDone, i64), Vec<StagedFolder>)> {

@@ -1,26 +1,45 @@
 //! A drive that cannot be written takes no changes until it can again.
 
+use std::sync::Arc;
+
 use super::Mounted;
 use crate::catalog::drives;
 use crate::catalog::events::{self, NewEvent};
+
+/// What a drive is said to be whose disk can only be read.
+pub(in crate::service) const READ_ONLY: &str = "the drive is read-only";
 
 impl Mounted {
     pub(super) async fn degrade(&self, why: &std::io::Error) {
         let text = match why.raw_os_error().map(rustix::io::Errno::from_raw_os_error) {
             Some(rustix::io::Errno::NOSPC | rustix::io::Errno::DQUOT) => "no space is left on the drive",
-            Some(rustix::io::Errno::ROFS) => "the drive is read-only",
+            Some(rustix::io::Errno::ROFS) => READ_ONLY,
             _ => "the drive cannot be written",
         };
-        tracing::error!(drive = %self.uuid, error = %why, "drive degraded");
+        if self.degraded().as_deref() != Some(text) {
+            tracing::error!(drive = %self.uuid, error = %why, "drive degraded");
+        }
         self.set_degraded(Some(text)).await;
     }
 
     /// Once a placement worked or none is left to be done, a drive that was degraded takes changes again.
     pub(super) async fn recovered(&self) {
         let was = self.degraded.lock().is_ok_and(|d| d.is_some());
-        if was {
+        if was && !self.is_read_only().await {
             self.set_degraded(None).await;
         }
+    }
+
+    /// Takes note that its disk can only be read, which a disk with a fault may have become by itself.
+    pub(in crate::service) async fn note_read_only(&self) {
+        if self.is_read_only().await {
+            self.set_degraded(Some(READ_ONLY)).await;
+        }
+    }
+
+    async fn is_read_only(&self) -> bool {
+        let store = Arc::clone(&self.store);
+        tokio::task::spawn_blocking(move || store.is_read_only()).await.unwrap_or(false)
     }
 
     async fn set_degraded(&self, why: Option<&'static str>) {

@@ -25,6 +25,7 @@ mod health;
 mod parked;
 mod place;
 
+pub(in crate::service) use health::READ_ONLY;
 pub use parked::lies_at;
 pub(in crate::service) use parked::take_over;
 

@@ -13,7 +13,7 @@ use crate::domain::stat::{EntryKind, Stat};
 use crate::error::{Error, Result};
 use crate::service::files::disk_error;
 use crate::service::placement::Mounted;
-use crate::store::Phys;
+use crate::store::{Listing, Phys};
 
 /// What comparing a folder came to.
 #[derive(Debug, Default)]
@@ -31,14 +31,22 @@ pub(super) async fn compare(
     pass: Pass,
     left: &mut Left,
 ) -> Result<Comparison> {
-    let Some(listed) = list(mounted, folder, left).await? else { return Ok(Comparison::default()) };
+    let Some(Listing { entries, elsewhere }) = list(mounted, folder, left).await? else {
+        return Ok(Comparison::default());
+    };
     let id = folder.node;
     let children = mounted.db().read(move |tx| Box::pin(nodes::children(tx, id, "", i64::MAX))).await?;
     let mut known: HashMap<String, Node> =
         children.into_iter().map(|node| (node.name.clone(), node)).collect();
     let mut compared = Comparison::default();
     let (mut for_later, mut blocked) = (false, false);
-    for (name, stat) in listed {
+    for name in elsewhere {
+        let Some(path) = name.to_str().and_then(|name| folder.path.join(name).ok()) else { continue };
+        // What the drive has there is hidden, which is not gone.
+        path.name().and_then(|name| known.remove(name));
+        left.elsewhere.insert(path);
+    }
+    for (name, stat) in entries {
         let name = name.to_str().map(str::to_owned);
         let Some(path) = name.as_deref().and_then(|name| folder.path.join(name).ok()) else {
             unholdable(mounted, folder).await?;
@@ -118,11 +126,7 @@ fn judge(node: Option<&Node>, stat: &Stat, pass: Pass) -> Verdict {
 }
 
 /// What is in a folder. `None`: it is gone, or cannot be read, and what is in it is unknown.
-async fn list(
-    mounted: &Arc<Mounted>,
-    folder: &Folder,
-    left: &mut Left,
-) -> Result<Option<Vec<(std::ffi::OsString, Stat)>>> {
+async fn list(mounted: &Arc<Mounted>, folder: &Folder, left: &mut Left) -> Result<Option<Listing>> {
     let (store, place) = (Arc::clone(&mounted.store), folder.place.clone());
     let listed =
         tokio::task::spawn_blocking(move || store.list_dir(&place)).await.map_err(Error::internal)?;
@@ -130,6 +134,11 @@ async fn list(
         Ok(listed) => Ok(Some(listed)),
         // It was moved or removed since it was found; whoever did that is told of by its own folder.
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        // Something was mounted over it since it was found.
+        Err(error) if error.kind() == ErrorKind::CrossesDevices => {
+            left.elsewhere.insert(folder.path.clone());
+            Ok(None)
+        }
         Err(error) if folder.place.is_root() => Err(disk_error(error)),
         Err(error) => {
             tracing::warn!(drive = %mounted.uuid, path = %folder.path, %error, "a folder cannot be read");

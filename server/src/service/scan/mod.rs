@@ -74,6 +74,8 @@ struct Left {
     blocked: Vec<Folder>,
     /// Folders that could not be read. What is in them is unknown, which is not gone.
     unreadable: BTreeSet<DrivePath>,
+    /// Where something else is mounted. What the drive has there is hidden, which is not gone either.
+    elsewhere: BTreeSet<DrivePath>,
     /// Something failed that may work the next time.
     incomplete: bool,
     /// Something changed while it was looked at, and is looked at again.
@@ -128,9 +130,13 @@ pub async fn full(mounted: &Arc<Mounted>) -> Result<bool> {
     let root = Folder { node: mounted.root_node, path: DrivePath::root(), place: Phys::root() };
     let mut left = Left::default();
     survey(mounted, vec![root], true, &mut left).await?;
-    let (unreadable, incomplete) = (std::mem::take(&mut left.unreadable), left.incomplete);
+    let incomplete = left.incomplete;
+    let unseen = [
+        (UNREADABLE, std::mem::take(&mut left.unreadable)),
+        (ELSEWHERE, std::mem::take(&mut left.elsewhere)),
+    ];
     let judged = bury(mounted, left, gone::Where::Tree).await?;
-    tell(mounted, unreadable).await?;
+    tell(mounted, unseen).await?;
     Ok(judged == Judged::Settled && !incomplete)
 }
 
@@ -151,8 +157,10 @@ async fn look(mounted: &Arc<Mounted>, hints: &BTreeSet<DrivePath>) -> Result<boo
     // What a recovery missed is no news, and what is still being written under another name is looked at again.
     let news = |node: &Node| node.state == "live" && !left.busy.contains(&node.ident());
     let missing = gone::still(mounted, &left.gone).await?.iter().any(|(node, _)| news(node));
-    for path in left.unreadable {
-        tell_unreadable(mounted, path).await?;
+    for (kind, paths) in [(UNREADABLE, left.unreadable), (ELSEWHERE, left.elsewhere)] {
+        for path in paths {
+            tell_unseen(mounted, kind, path).await?;
+        }
     }
     Ok(missing || left.incomplete)
 }
@@ -212,25 +220,29 @@ pub async fn index_slot(mounted: &Arc<Mounted>, node: i64, path: DrivePath, slot
 }
 
 /// Brings the findings of a full scan up to date.
-async fn tell(mounted: &Arc<Mounted>, unreadable: BTreeSet<DrivePath>) -> Result<()> {
+async fn tell(mounted: &Arc<Mounted>, unseen: [(&'static str, BTreeSet<DrivePath>); 2]) -> Result<()> {
     let (drive, now) = (mounted.id, mounted.clock().now());
-    let read_again = unreadable.clone();
+    let as_now = unseen.clone();
     mounted
         .db()
         .write(move |tx| {
             Box::pin(async move {
-                for finding in findings::open(tx, drive, UNREADABLE).await? {
-                    let still = DrivePath::parse(&finding.path).is_ok_and(|path| read_again.contains(&path));
-                    if !still {
-                        findings::resolve(tx, finding.id, "readable again, or gone", now).await?;
+                for (kind, paths) in as_now {
+                    for finding in findings::open(tx, drive, kind).await? {
+                        let still = DrivePath::parse(&finding.path).is_ok_and(|path| paths.contains(&path));
+                        if !still {
+                            findings::resolve(tx, finding.id, "can be looked at again, or gone", now).await?;
+                        }
                     }
                 }
                 settle_missing(tx, drive, now).await
             })
         })
         .await?;
-    for path in unreadable {
-        tell_unreadable(mounted, path).await?;
+    for (kind, paths) in unseen {
+        for path in paths {
+            tell_unseen(mounted, kind, path).await?;
+        }
     }
     Ok(())
 }
@@ -254,18 +266,22 @@ async fn settle_missing(tx: &mut Tx, drive: i64, now: i64) -> Result<()> {
 
 /// The kind of the findings about folders that cannot be read.
 const UNREADABLE: &str = "unreadable";
+/// The kind of the findings about folders at which something else is mounted.
+const ELSEWHERE: &str = "other-file-system";
 /// The kind of the findings about what a recovery did not find.
 pub(super) const MISSING: &str = "missing";
 
-async fn tell_unreadable(mounted: &Arc<Mounted>, path: DrivePath) -> Result<()> {
+async fn tell_unseen(mounted: &Arc<Mounted>, kind: &'static str, path: DrivePath) -> Result<()> {
     let (drive, now) = (mounted.id, mounted.clock().now());
-    let detail = "the folder cannot be read: what other programs change in it is not noticed";
+    let detail = if kind == ELSEWHERE {
+        "something else is mounted here, which is no part of the drive; what the drive has here is hidden, and not deleted"
+    } else {
+        "the folder cannot be read: what other programs change in it is not noticed"
+    };
     mounted
         .db()
         .write(move |tx| {
-            Box::pin(
-                async move { findings::add(tx, drive, None, UNREADABLE, path.as_str(), detail, now).await },
-            )
+            Box::pin(async move { findings::add(tx, drive, None, kind, path.as_str(), detail, now).await })
         })
         .await
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use holdfast_protocol::{ContentHash, DrivePath};
+use holdfast_protocol::{ContentHash, DrivePath, fold_key};
 use uuid::Uuid;
 
 use super::{Difference, Folder, Left, in_tree, same_kind, settled, too_busy};
@@ -238,6 +238,12 @@ async fn origin(mounted: &Arc<Mounted>, difference: &Difference) -> Result<Origi
         return Ok(Origin::Waiting);
     }
     let (store, old) = (Arc::clone(&mounted.store), Phys::from(&path));
+    // Where names that differ in case are one, the old one leads to it still.
+    let is_one_name =
+        mounted.store.caps().folds_case && fold_key(path.as_str()) == fold_key(difference.path.as_str());
+    if is_one_name {
+        return Ok(Origin::Moved(Box::new(node), path));
+    }
     let there = tokio::task::spawn_blocking(move || store.lstat(&old)).await.map_err(Error::internal)?;
     let still_there = there.is_ok_and(|there| there.is_some_and(|there| there.ident == stat.ident));
     Ok(if still_there { Origin::New } else { Origin::Moved(Box::new(node), path) })

@@ -8,12 +8,13 @@ use uuid::Uuid;
 use super::model::{Id, Model};
 use crate::domain::stat::{Ident, Stat};
 use crate::store::place::place;
-use crate::store::seam::Seam;
+use crate::store::seam::{Means, Seam};
 use crate::store::{Barriers, Done, How, Op, OpKind, Outcome, Phys, Why};
 
 /// A model, with one thing that happens before a chosen call.
 struct Disk {
     model: RefCell<Model>,
+    means: Means,
     calls: Cell<u32>,
     then: Cell<Option<Interference>>,
 }
@@ -23,8 +24,12 @@ type Interference = (u32, fn(&mut Model));
 
 impl Disk {
     fn new() -> Self {
+        Self::with(Means::Exchange)
+    }
+
+    fn with(means: Means) -> Self {
         let model = Model::new(&[".holdfast", ".holdfast/versions", ".holdfast/versions/00"]);
-        Self { model: RefCell::new(model), calls: Cell::new(0), then: Cell::new(None) }
+        Self { model: RefCell::new(model), means, calls: Cell::new(0), then: Cell::new(None) }
     }
 
     /// Has another program act before the `n`th call from now.
@@ -72,6 +77,10 @@ impl Disk {
 }
 
 impl Seam for Disk {
+    fn means(&self) -> Means {
+        self.means
+    }
+
     fn stat(&self, path: &Phys) -> io::Result<Option<Stat>> {
         self.step();
         self.model.borrow().stat(path)
@@ -85,6 +94,21 @@ impl Seam for Disk {
     fn rename(&self, from: &Phys, to: &Phys) -> io::Result<()> {
         self.step();
         self.model.borrow_mut().rename(from.as_str(), to.as_str())
+    }
+
+    fn replace(&self, from: &Phys, to: &Phys) -> io::Result<()> {
+        self.step();
+        self.model.borrow_mut().replace(from.as_str(), to.as_str())
+    }
+
+    fn link(&self, from: &Phys, to: &Phys) -> io::Result<()> {
+        self.step();
+        self.model.borrow_mut().add_name(from.as_str(), to.as_str())
+    }
+
+    fn remove_file(&self, path: &Phys) -> io::Result<()> {
+        self.step();
+        self.model.borrow_mut().remove_file(path.as_str())
     }
 
     fn remove_folder(&self, path: &Phys) -> io::Result<()> {
@@ -240,4 +264,124 @@ fn what_was_moved_or_displaced_since_the_mark_is_not_moved_again_without_one() {
     barriers.marked();
     assert!(!barriers.needed(&again, false) && !barriers.needed(&over, false));
     assert!(barriers.needed(&over, true) && barriers.needed(&op(4, OpKind::Del, "c", x), true));
+}
+
+/// The file systems that cannot swap two names.
+const IN_STEPS: [Means; 2] = [Means::NoReplace, Means::Links];
+
+#[test]
+fn without_an_exchange_what_was_displaced_lies_in_the_slot_all_the_same() {
+    for means in IN_STEPS {
+        let disk = Disk::with(means);
+        let old = disk.file("a", 1);
+        let put = Op { displaced: Some(old), ..op(1, OpKind::Put, "a", disk.file(&at(1), 2)) };
+        let once = disk.place(&put);
+        assert_eq!((once.how, once.in_slot.unwrap().ident), (How::InPlace, old), "{means:?}");
+        assert_eq!(disk.place(&put), once);
+        assert_eq!((disk.content("a"), disk.content(&at(1))), (Some(2), Some(1)));
+        assert_eq!(disk.find(&format!("{}.old", at(1))), None);
+    }
+}
+
+#[test]
+fn without_an_exchange_a_newcomer_in_the_free_moment_is_put_beside_and_nothing_is_lost() {
+    fn newcomer(model: &mut Model) {
+        assert!(model.find("a.txt").is_err(), "the name should be free just now");
+        model.make_file("a.txt", 7, None).unwrap();
+    }
+    // Which call takes the name that is free for a moment.
+    for (n, means) in [(5, Means::NoReplace), (9, Means::Links)] {
+        let disk = Disk::with(means);
+        let old = disk.file("a.txt", 1);
+        let put = Op {
+            displaced: Some(old),
+            ..op(0xab << 96 | 1, OpKind::Put, "a.txt", Ident { ino: 0, btime_ns: 0 })
+        };
+        let put = Op { ident: disk.file(Phys::slot(put.slot).as_str(), 2), ..put };
+        disk.before_call(n, newcomer);
+        assert_eq!(disk.place(&put).how, How::InPlace, "{means:?}");
+        assert_eq!(disk.content("a.txt"), Some(2));
+        assert_eq!(disk.content(Phys::slot(put.slot).as_str()), Some(1));
+        assert_eq!(disk.content("a (kept 000000ab-1).txt"), Some(7));
+    }
+}
+
+#[test]
+fn without_an_exchange_a_put_that_cannot_be_finished_leaves_the_old_content_at_its_name() {
+    fn refuse(model: &mut Model) {
+        // What was staged is not there any more when it is to be placed.
+        let slot = at(1);
+        model.remove(&slot).unwrap();
+    }
+    let disk = Disk::with(Means::NoReplace);
+    let put = Op { displaced: Some(disk.file("a", 1)), ..op(1, OpKind::Put, "a", disk.file(&at(1), 2)) };
+    disk.before_call(5, refuse);
+    assert!(matches!(place(&disk, &put), Outcome::Parked(_)));
+    assert_eq!(disk.content("a"), Some(1));
+}
+
+#[test]
+fn without_an_exchange_a_move_over_goes_on_where_it_was_cut_short() {
+    for means in IN_STEPS {
+        let disk = Disk::with(means);
+        let displaced = Some(disk.file("b", 1));
+        let mv = Op { displaced, ..to(op(1, OpKind::MvOver, "a", disk.file("a", 2)), "b") };
+        disk.model.borrow_mut().rename("b", &at(1)).unwrap();
+        assert_eq!(disk.place(&mv).how, How::InPlace, "{means:?}");
+        assert_eq!((disk.find("a"), disk.content("b"), disk.content(&at(1))), (None, Some(2), Some(1)));
+        disk.place(&mv);
+        assert_eq!((disk.content("b"), disk.content(&at(1))), (Some(2), Some(1)));
+    }
+}
+
+#[test]
+fn a_rename_by_links_that_was_cut_short_is_finished_and_leaves_one_name() {
+    let disk = Disk::with(Means::Links);
+    let put = op(1, OpKind::Put, "a", disk.file(&at(1), 2));
+    disk.model.borrow_mut().link(&at(1), "a").unwrap();
+    assert_eq!(disk.place(&put).how, How::InPlace);
+    assert_eq!((disk.content("a"), disk.find(&at(1))), (Some(2), None));
+    let mv = to(op(2, OpKind::Mv, "a", put.ident), "b");
+    disk.model.borrow_mut().link("a", "b").unwrap();
+    assert_eq!(disk.place(&mv).how, How::InPlace);
+    assert_eq!((disk.find("a"), disk.content("b"), disk.find(&at(2))), (None, Some(2), None));
+    assert_eq!(disk.find(&format!("{}.spare", at(2))), None);
+}
+
+#[test]
+fn what_took_a_name_while_it_was_taken_away_by_links_has_it_back() {
+    fn replace(model: &mut Model) {
+        model.remove("a").unwrap();
+        model.make_file("a", 7, None).unwrap();
+    }
+    let disk = Disk::with(Means::Links);
+    let mv = to(op(1, OpKind::Mv, "a", disk.file("a", 1)), "b");
+    // After the looks at the spare name, target and source, and a look at what is to be linked, and the link.
+    disk.before_call(6, replace);
+    disk.place(&mv);
+    assert_eq!((disk.content("a"), disk.content("b")), (Some(7), Some(1)));
+}
+
+#[test]
+fn a_name_whose_case_is_changed_is_spelled_anew_where_both_are_one() {
+    for means in [Means::Exchange, Means::NoReplace, Means::Links] {
+        let disk = Disk::with(means);
+        disk.model.borrow_mut().folds_case = true;
+        let spelled = |disk: &Disk| -> Vec<String> {
+            let tree = disk.model.borrow().list("");
+            tree.into_iter().map(|(path, _)| path).filter(|path| !path.starts_with(".holdfast")).collect()
+        };
+        let file = to(op(1, OpKind::Mv, "a.txt", disk.file("a.txt", 1)), "A.txt");
+        let folder = to(op(2, OpKind::Mv, "dir", disk.folder("dir")), "Dir");
+        for mv in [&file, &folder] {
+            assert_eq!(disk.place(mv).how, How::InPlace, "{means:?}");
+        }
+        assert_eq!(spelled(&disk), ["A.txt", "Dir"]);
+        // Cut short between its two steps, and then done again though it is done.
+        disk.model.borrow_mut().rename("A.txt", &at(1)).unwrap();
+        for _ in 0..2 {
+            assert_eq!(disk.place(&file).how, How::InPlace);
+        }
+        assert_eq!((spelled(&disk), disk.find(&at(1))), (vec!["A.txt".to_owned(), "Dir".to_owned()], None));
+    }
 }

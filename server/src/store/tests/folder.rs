@@ -99,33 +99,34 @@ fn a_folder_with_files_becomes_a_drive_and_keeps_them() {
     assert!(drive.caps().exchange && drive.caps().stable_ino);
     assert_eq!(drive.signature().unwrap(), signature(id));
     assert_eq!(fs::metadata(dir.path().join(".holdfast/versions")).unwrap().mode() & 0o777, 0o700);
-    let names: Vec<_> = drive.list_dir(&Phys::root()).unwrap().into_iter().map(|(name, _)| name).collect();
+    let names: Vec<_> =
+        drive.list_dir(&Phys::root()).unwrap().entries.into_iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["old"], "the reserved folder is not the user's");
     drop(drive);
-    assert!(FolderDrive::open(dir.path(), id).is_ok());
+    assert!(FolderDrive::open(dir.path(), id, None).is_ok());
 }
 
 #[test]
 fn a_root_is_refused_unless_it_is_that_drive_and_nobody_else_has_it() {
     let dir = tempfile::tempdir().unwrap();
     let (root, id) = (dir.path().join("root"), Uuid::new_v4());
-    assert!(matches!(FolderDrive::open(&root, id), Err(Refusal::Missing(_))));
+    assert!(matches!(FolderDrive::open(&root, id, None), Err(Refusal::Missing(_))));
     fs::create_dir(&root).unwrap();
-    assert!(matches!(FolderDrive::open(&root, id), Err(Refusal::Empty(_))));
+    assert!(matches!(FolderDrive::open(&root, id, None), Err(Refusal::Empty(_))));
     fs::write(root.join("x"), "").unwrap();
-    assert!(matches!(FolderDrive::open(&root, id), Err(Refusal::WrongSignature { found: None, .. })));
+    assert!(matches!(FolderDrive::open(&root, id, None), Err(Refusal::WrongSignature { found: None, .. })));
     let drive = FolderDrive::create(&root, &signature(id)).unwrap();
-    assert!(matches!(FolderDrive::open(&root, id), Err(Refusal::InUse(_))));
+    assert!(matches!(FolderDrive::open(&root, id, None), Err(Refusal::InUse(_))));
     drop(drive);
     let other = Uuid::new_v4();
     assert!(
-        matches!(FolderDrive::open(&root, other), Err(Refusal::WrongSignature { found, .. }) if found == Some(id))
+        matches!(FolderDrive::open(&root, other, None), Err(Refusal::WrongSignature { found, .. }) if found == Some(id))
     );
     assert!(
         matches!(FolderDrive::create(&root, &signature(other)), Err(Refusal::AlreadyADrive { found, .. }) if found == id)
     );
     fs::write(root.join(".holdfast/drive.json"), "{").unwrap();
-    assert!(matches!(FolderDrive::open(&root, id), Err(Refusal::BadSignature { .. })));
+    assert!(matches!(FolderDrive::open(&root, id, None), Err(Refusal::BadSignature { .. })));
 }
 
 #[test]
@@ -260,7 +261,7 @@ async fn folders_files_moves_and_deletions_end_up_where_they_belong() {
     let del = op(OpKind::Del, Uuid::new_v4(), "d", stat.ident);
     assert!(drive.drive.barrier_before(&del).unwrap(), "a folder with what was placed in it");
     assert_eq!(drive.place(&del).how, How::InPlace);
-    assert!(drive.drive.list_dir(&Phys::root()).unwrap().is_empty());
+    assert!(drive.drive.list_dir(&Phys::root()).unwrap().entries.is_empty());
     let kept = Phys::slot(del.slot).join("c").unwrap();
     let (mut file, ..) = drive.drive.open_file(&[phys("d/c"), kept], Some(a.stat.ident)).unwrap();
     let mut text = String::new();
@@ -318,7 +319,7 @@ async fn a_file_is_opened_by_identity_and_never_through_a_link() {
         matches!(drive.drive.open_file(&places, Some(other)), Err(OpenError::Changed(stat)) if stat.ident == two.stat.ident)
     );
     let kinds: Vec<_> =
-        drive.drive.list_dir(&Phys::root()).unwrap().into_iter().map(|(_, stat)| stat.kind).collect();
+        drive.drive.list_dir(&Phys::root()).unwrap().entries.into_iter().map(|(_, stat)| stat.kind).collect();
     assert_eq!(kinds, [EntryKind::File, EntryKind::Link, EntryKind::Other, EntryKind::Link]);
 }
 
@@ -411,7 +412,7 @@ fn the_log_on_the_drive_outlives_the_process() {
         LogEntry { epoch: id, seq: 3, op: id, path: "a/b".into(), hash: Some(ContentHash::EMPTY), time: 7 };
     drive.log_append(std::slice::from_ref(&entry)).unwrap();
     drop(drive);
-    let drive = FolderDrive::open(&dir.path().join("root"), id).unwrap();
+    let drive = FolderDrive::open(&dir.path().join("root"), id, None).unwrap();
     assert_eq!(drive.log_read().unwrap().collect::<io::Result<Vec<_>>>().unwrap(), [entry]);
     let (free, total) = drive.free_space().unwrap();
     assert!(free <= total && total > 0);

@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use super::model::{Content, Id, Model, TORN};
 use crate::domain::stat::{Ident, Stat};
 use crate::store::Phys;
-use crate::store::seam::Seam;
+use crate::store::seam::{Means, Seam};
 
 /// What everything is called; a run with fewer names has more collisions.
 pub const NAMES: [&str; 4] = ["a", "b", "c", "d"];
@@ -21,6 +21,7 @@ pub struct Machine(pub RefCell<World>);
 
 pub struct World {
     pub model: Model,
+    pub means: Means,
     pub rng: StdRng,
     /// Our calls left until we die.
     pub crash_in: Option<u32>,
@@ -42,9 +43,10 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(model: Model, rng: StdRng, traced: bool) -> Self {
+    pub fn new(model: Model, means: Means, rng: StdRng, traced: bool) -> Self {
         Self {
             model,
+            means,
             rng,
             crash_in: None,
             races: 0.0,
@@ -130,7 +132,7 @@ impl World {
 
     /// One act of another program somewhere in the tree.
     pub fn interfere(&mut self) {
-        let before = self.model.contents();
+        let before = self.in_its_reach();
         let file = |model: &Model, id| !model.is_folder(id);
         match self.rng.random_range(0..8) {
             0 => {
@@ -195,8 +197,21 @@ impl World {
                 }
             }
         }
-        let after = self.model.contents();
+        let after = self.in_its_reach();
         self.owed.retain(|content| after.contains(content) || !before.contains(content));
+    }
+
+    /// What the other program may be blamed for. Where a rename takes a second name and the end of the first, what it removes
+    /// in between is as gone as if it had been removed after that.
+    fn in_its_reach(&self) -> BTreeSet<Content> {
+        match self.means {
+            Means::Links => self
+                .tree(|model, id| !model.is_folder(id))
+                .iter()
+                .map(|(_, id)| self.model.node(*id).content)
+                .collect(),
+            Means::Exchange | Means::NoReplace => self.model.contents(),
+        }
     }
 
     fn create(&mut self, path: &str) {
@@ -245,19 +260,40 @@ impl Machine {
 }
 
 impl Seam for Machine {
+    fn means(&self) -> Means {
+        self.0.borrow().means
+    }
+
     fn stat(&self, path: &Phys) -> io::Result<Option<Stat>> {
         self.step(|| format!("    stat {path}"), false)?;
         self.0.borrow().model.stat(path)
     }
 
     fn exchange(&self, a: &Phys, b: &Phys) -> io::Result<()> {
+        assert_eq!(self.means(), Means::Exchange, "two names cannot be swapped here");
         self.step(|| format!("    exchange {a} {b}"), true)?;
         self.0.borrow_mut().model.exchange(a.as_str(), b.as_str())
     }
 
     fn rename(&self, from: &Phys, to: &Phys) -> io::Result<()> {
+        assert_ne!(self.means(), Means::Links, "a rename replaces here");
         self.step(|| format!("    rename {from} {to}"), true)?;
         self.0.borrow_mut().model.rename(from.as_str(), to.as_str())
+    }
+
+    fn replace(&self, from: &Phys, to: &Phys) -> io::Result<()> {
+        self.step(|| format!("    replace {from} {to}"), true)?;
+        self.0.borrow_mut().model.replace(from.as_str(), to.as_str())
+    }
+
+    fn link(&self, from: &Phys, to: &Phys) -> io::Result<()> {
+        self.step(|| format!("    link {from} {to}"), true)?;
+        self.0.borrow_mut().model.add_name(from.as_str(), to.as_str())
+    }
+
+    fn remove_file(&self, path: &Phys) -> io::Result<()> {
+        self.step(|| format!("    unlink {path}"), true)?;
+        self.0.borrow_mut().model.remove_file(path.as_str())
     }
 
     fn remove_folder(&self, path: &Phys) -> io::Result<()> {

@@ -5,6 +5,7 @@ mod cases;
 mod check;
 mod folder;
 mod machine;
+mod means;
 mod model;
 mod placer;
 mod property;

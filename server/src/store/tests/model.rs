@@ -43,6 +43,8 @@ struct Change {
 
 pub struct Model {
     nodes: Vec<Node>,
+    /// Names that differ in case alone are one.
+    pub folds_case: bool,
     /// Steps that have not reached the disk yet.
     journal: Vec<Change>,
     /// Folders that our own steps changed since the last flush.
@@ -60,6 +62,7 @@ impl Model {
     pub fn new(folders: &[&str]) -> Self {
         let mut model = Self {
             nodes: Vec::new(),
+            folds_case: false,
             journal: Vec::new(),
             touched: BTreeSet::new(),
             inherited: false,
@@ -125,7 +128,7 @@ impl Model {
             if !self.nodes[at].folder {
                 return fail(Errno::NOTDIR);
             }
-            at = *self.nodes[at].now.get(name).ok_or(Errno::NOENT)?;
+            at = *self.nodes[at].now.get(&self.spelling(at, name)).ok_or(Errno::NOENT)?;
         }
         Ok(at)
     }
@@ -133,7 +136,15 @@ impl Model {
     fn place_of(&self, path: &str) -> io::Result<(Id, String)> {
         let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
         let folder = self.find(folder)?;
-        if self.nodes[folder].folder { Ok((folder, name.to_owned())) } else { fail(Errno::NOTDIR) }
+        let name = self.spelling(folder, name);
+        if self.nodes[folder].folder { Ok((folder, name)) } else { fail(Errno::NOTDIR) }
+    }
+
+    /// How a name is written in a folder, if it is there in whatever case.
+    fn spelling(&self, folder: Id, name: &str) -> String {
+        let mut there = self.nodes[folder].now.keys();
+        let alike = there.find(|known| self.folds_case && known.eq_ignore_ascii_case(name));
+        alike.cloned().unwrap_or_else(|| name.to_owned())
     }
 
     fn entry(&self, place: &(Id, String)) -> Option<Id> {
@@ -169,7 +180,9 @@ impl Model {
         };
         let node = &self.nodes[id];
         let kind = if node.folder { EntryKind::Folder } else { EntryKind::File };
-        Ok(Some(Stat { ident: node.ident, kind, size: 0, mtime_ns: 0, nlink: 1, mode: 0 }))
+        let names = self.nodes.iter().flat_map(|folder| folder.now.values());
+        let nlink = names.filter(|named| **named == id).count() as u64;
+        Ok(Some(Stat { ident: node.ident, kind, size: 0, mtime_ns: 0, nlink, mode: 0 }))
     }
 
     pub fn exchange(&mut self, a: &str, b: &str) -> io::Result<()> {
@@ -195,6 +208,41 @@ impl Model {
         self.touch([&from, &to]);
         self.change(vec![(from.0, from.1, None), (to.0, to.1, Some(id))], None, None);
         Ok(())
+    }
+
+    /// As `rename(2)`: replaces a file by a file, and an empty folder by a folder.
+    pub fn replace(&mut self, from: &str, to: &str) -> io::Result<()> {
+        let places = (self.place_of(from)?, self.place_of(to)?);
+        let id = self.entry(&places.0).ok_or(Errno::NOENT)?;
+        match self.entry(&places.1).filter(|there| *there != id) {
+            None => {}
+            Some(there) => match (self.nodes[id].folder, self.nodes[there].folder) {
+                (true, false) => return fail(Errno::NOTDIR),
+                (false, true) => return fail(Errno::ISDIR),
+                (true, true) if !self.nodes[there].now.is_empty() => return fail(Errno::NOTEMPTY),
+                (true, true) => self.remove(to)?,
+                (false, false) => {}
+            },
+        }
+        self.touch([&places.0, &places.1]);
+        self.rename_over(from, to)
+    }
+
+    /// Takes a file's name away.
+    pub fn remove_file(&mut self, path: &str) -> io::Result<()> {
+        let place = self.place_of(path)?;
+        if self.entry(&place).is_some_and(|id| self.nodes[id].folder) {
+            return fail(Errno::ISDIR);
+        }
+        self.touch([&place, &place]);
+        self.remove(path)
+    }
+
+    /// Gives a file a second name, as one of our own steps.
+    pub fn add_name(&mut self, from: &str, to: &str) -> io::Result<()> {
+        let places = (self.place_of(from)?, self.place_of(to)?);
+        self.touch([&places.0, &places.1]);
+        self.link(from, to)
     }
 
     pub fn remove_folder(&mut self, path: &str) -> io::Result<()> {

@@ -15,6 +15,8 @@
 //! birth; a deletion or move of whatever stands there; a first flush that covers only the own steps; a flush that does
 //! nothing; a commit before the content is synced; a move over that stops when a later op holds the target; a filled
 //! folder given up for a newcomer; a newcomer's name not given back.
+//!
+//! It runs over each of the means by which a file system changes names.
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,11 +27,12 @@ use rand::{Rng, SeedableRng};
 use super::machine::{Machine, World};
 use super::model::Model;
 use super::sim::{Died, Sim};
+use crate::store::seam::Means;
 
 const RUNS: u64 = 20_000;
 
 /// One run. What happens in it follows from the seed alone.
-fn run(seed: u64, traced: bool) -> Result<(), (String, Vec<String>)> {
+fn run(seed: u64, means: Means, traced: bool) -> Result<(), (String, Vec<String>)> {
     let mut rng = StdRng::seed_from_u64(seed);
     let steps = rng.random_range(5..60);
     let pick = |rng: &mut StdRng, from: &[f64]| from[rng.random_range(0..from.len())];
@@ -46,7 +49,7 @@ fn run(seed: u64, traced: bool) -> Result<(), (String, Vec<String>)> {
         ".holdfast/versions/01",
         ".holdfast/versions/02",
     ];
-    let mut world = World::new(Model::new(&folders), rng, traced);
+    let mut world = World::new(Model::new(&folders), means, rng, traced);
     (world.races, world.refusals, world.names) = (races, refusals, names);
     let mut sim = Sim::new(Machine(RefCell::new(world)));
     let done = catch_unwind(AssertUnwindSafe(|| {
@@ -128,15 +131,22 @@ fn quiet(sim: &Sim) {
 /// Tests that share the runs, since each is on one core.
 const PARTS: u64 = 4;
 
+/// Of each of the other means there are fewer runs, in two of the parts: what all have in common is found above.
+const OF_OTHERS: u64 = 2;
+
 /// Prints what happened in the first run that fails. `HOLDFAST_PLACE_RUNS` asks for more runs, `HOLDFAST_PLACE_SEED` for
 /// others (alone: for that one).
 fn every_run_of(part: u64) {
+    every_run(RUNS, Means::Exchange, part);
+}
+
+fn every_run(runs: u64, means: Means, part: u64) {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let seed = number("HOLDFAST_PLACE_SEED");
-    let runs = number("HOLDFAST_PLACE_RUNS").unwrap_or(if seed.is_some() { 1 } else { RUNS });
+    let runs = number("HOLDFAST_PLACE_RUNS").unwrap_or(if seed.is_some() { 1 } else { runs });
     let mut mine = (0..runs).filter(|run| run % PARTS == part).map(|run| seed.unwrap_or(0) + run);
-    let failed = mine.find(|&seed| run(seed, false).is_err());
-    if let Some((seed, Err((why, trace)))) = failed.map(|seed| (seed, run(seed, true))) {
+    let failed = mine.find(|&seed| run(seed, means, false).is_err());
+    if let Some((seed, Err((why, trace)))) = failed.map(|seed| (seed, run(seed, means, true))) {
         panic!("run {seed}: {why}\n{}", trace.join("\n"));
     }
 }
@@ -159,4 +169,24 @@ fn nothing_is_lost_and_the_tree_is_what_was_acknowledged_whenever_it_dies_3() {
 #[test]
 fn nothing_is_lost_and_the_tree_is_what_was_acknowledged_whenever_it_dies_4() {
     every_run_of(3);
+}
+
+#[test]
+fn nothing_is_lost_where_two_names_cannot_be_swapped_1() {
+    every_run(RUNS / OF_OTHERS, Means::NoReplace, 0);
+}
+
+#[test]
+fn nothing_is_lost_where_two_names_cannot_be_swapped_2() {
+    every_run(RUNS / OF_OTHERS, Means::NoReplace, 1);
+}
+
+#[test]
+fn nothing_is_lost_where_a_rename_always_replaces_1() {
+    every_run(RUNS / OF_OTHERS, Means::Links, 0);
+}
+
+#[test]
+fn nothing_is_lost_where_a_rename_always_replaces_2() {
+    every_run(RUNS / OF_OTHERS, Means::Links, 1);
 }

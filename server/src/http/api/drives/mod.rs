@@ -24,7 +24,7 @@ use crate::app::App;
 use crate::catalog::drives::Right;
 use crate::catalog::mounts;
 use crate::http::time::Timestamp;
-use crate::service::drives::Shown;
+use crate::service::drives::{On, Shown};
 
 /// This noun's routes.
 pub fn routes() -> OpenApiRouter<App> {
@@ -75,11 +75,49 @@ pub struct Drive {
     measured_at: Option<Timestamp>,
     /// When a device last told what is on it, of a drive without a folder on this server.
     reported_at: Option<Timestamp>,
+    /// What its folder is on and what can be done there; null while it is offline, or has no folder here.
+    capabilities: Option<Capabilities>,
     /// Since when it exists here.
     created_at: Timestamp,
     /// Where devices have it, if that was asked for: all devices of an own drive, the caller's of another's.
     #[serde(skip_serializing_if = "Option::is_none")]
     client_mounts: Option<Vec<Mount>>,
+}
+
+/// What a drive's folder is on, found out by trying.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Capabilities {
+    /// What the system calls the file system, `ext4` or `fuseblk`; null where it does not say.
+    file_system: Option<String>,
+    /// Two names are swapped in one step. Without it a file that is replaced has no name for a moment in the plain folder.
+    exchange: bool,
+    /// Files can be told apart after a crash and from one mount to the next.
+    stable_inodes: bool,
+    /// A file is copied without taking room.
+    reflinks: bool,
+    /// A file can have several names.
+    hard_links: bool,
+    /// Files keep extended attributes.
+    xattrs: bool,
+    /// Names that differ in case alone are one: the second of two such names is refused (409 `name-twin`).
+    folds_case: bool,
+    /// Nothing can be written there now: 403 `drive-read-only`.
+    read_only: bool,
+}
+
+impl From<On> for Capabilities {
+    fn from(On { file_system, caps }: On) -> Self {
+        Self {
+            file_system,
+            exchange: caps.exchange,
+            stable_inodes: caps.stable_ino,
+            reflinks: caps.reflink,
+            hard_links: caps.hardlink,
+            xattrs: caps.xattr,
+            folds_case: caps.folds_case,
+            read_only: caps.read_only,
+        }
+    }
 }
 
 impl Drive {
@@ -117,6 +155,7 @@ impl From<Shown> for Drive {
             available_bytes: shown.size.capacity.available,
             measured_at: shown.size.at.map(Timestamp),
             reported_at: drive.reported_at.map(Timestamp),
+            capabilities: shown.on.map(Capabilities::from),
             created_at: Timestamp(drive.created_at),
             client_mounts: None,
         }

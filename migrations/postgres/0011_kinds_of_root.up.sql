@@ -1,0 +1,5 @@
+-- What a drive's folder is on, as far as the catalogue must know it.
+-- medium: by what a disc that can only be read, and so carries no signature, is known again.
+-- folds_case: the file system takes names that differ in case alone for one.
+ALTER TABLE drives ADD COLUMN medium TEXT COLLATE "C";
+ALTER TABLE drives ADD COLUMN folds_case BOOLEAN NOT NULL DEFAULT FALSE;
