@@ -9,8 +9,6 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use support::{Client, Disk, Engine, Server, block_on, eventually, skip};
 
-use super::disk::Disk;
-
 /// Rounds in every run of the tests, and in a long one.
 const SHORT: usize = 20;
 const LONG: usize = 1_000;

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::json;
-use support::{Client, Engine, Server, block_on, eventually, skip};
+use support::{Client, Disk, Engine, Server, block_on, eventually, skip, tool};
 
-use super::disk::{Disk, tool};
 use super::disks::{events, state};
 
 /// Rounds on each disk in every run of the tests, and in a long one.

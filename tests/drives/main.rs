@@ -3,7 +3,6 @@
 
 mod adopting;
 mod bad_input;
-mod disk;
 mod disks;
 mod failing_disks;
 mod jobs;

@@ -73,6 +73,27 @@ impl Disk {
         Ok(())
     }
 
+    /// From now on nothing can be read from it or written to it, and what was not synced is lost: as with a cable that
+    /// came loose, or a power cut.
+    ///
+    /// # Errors
+    /// Why that cannot be done here.
+    pub fn fail(&self) -> Result<(), String> {
+        let place = self.at.as_deref().ok_or("it is not mounted")?;
+        tool("xfs_io", &["-x", "-c", "shutdown", text(place)]).map(drop)
+    }
+
+    /// Unmounts it.
+    ///
+    /// # Errors
+    /// While anybody has something of it open.
+    pub fn unmount(&mut self) -> Result<(), String> {
+        let Some(place) = self.at.clone() else { return Ok(()) };
+        tool("umount", &[text(&place)])?;
+        self.at = None;
+        Ok(())
+    }
+
     /// Whoever has something of it open goes on for a while, as with a disk that is pulled out.
     ///
     /// # Panics
