@@ -129,7 +129,7 @@ pub fn write<E: From<io::Error>>(
 /// Replaces the session index of an import, whose folder is made where there is none.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_session<E: From<io::Error>>(
     root: impl AsFd,
     header: &SessionHeader,

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::seam::Means;
 
-/// What the file system under a root can do. [`Caps::means`] and [`Caps::stable_ino`] are required of one that is written.
+/// What the file system under a root can do. A way to change names and [`Caps::stable_ino`] are required of one that is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Caps {
     /// Two names can be swapped in one step.

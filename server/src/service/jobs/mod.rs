@@ -1,5 +1,5 @@
 //! Jobs (design section 10; 004-12): which there are, who may see and end them, and going on with one that was interrupted.
-//! How they are run: [`run`]; what each kind does: [`kinds`]; what the server does all the time: [`standing`].
+//! How they are run: `run`; what each kind does: `kinds`; what the server does all the time: `standing`.
 
 mod kinds;
 mod run;
