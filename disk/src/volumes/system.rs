@@ -62,8 +62,10 @@ impl Probe for System {
         let btrfs = sys::btrfs_members(Path::new("/sys"));
         let mut known = Known { lines, devices, links, btrfs, tmpfs: self.tmpfs };
         let (mut drafts, mut odd) = volume::drafts(&known);
+        let udev_is_silent =
+            known.devices.iter().all(|device| device.file_system.is_none() && device.uuid.is_none());
         ask_themselves(&mut known.devices, &drafts);
-        if ask_blkid(&mut known.devices, &drafts, &mut told) {
+        if ask_blkid(&mut known.devices, &drafts, udev_is_silent, &mut told) {
             (drafts, odd) = volume::drafts(&known);
         }
         told.problems.extend(odd);
@@ -176,9 +178,8 @@ fn ask_themselves(devices: &mut [Device], drafts: &[Draft]) {
 /// Asks `blkid` about devices that nobody knew more of: mounted ones without a UUID, and, where udev is silent, ones that
 /// may hold a file system. True when it was asked. It reads the devices themselves, which may wake a disk: that is why it
 /// comes last, and why an empty disk is not asked about each time where udev would have told of more.
-fn ask_blkid(devices: &mut [Device], drafts: &[Draft], told: &mut Told) -> bool {
+fn ask_blkid(devices: &mut [Device], drafts: &[Draft], udev_is_silent: bool, told: &mut Told) -> bool {
     let lacking = drafts.iter().filter(|draft| draft.lacks_uuid(devices)).filter_map(Draft::device);
-    let udev_is_silent = devices.iter().all(|device| device.file_system.is_none() && device.uuid.is_none());
     let unknown = devices.iter().enumerate().filter(|(_, device)| {
         // udev's links tell a UUID and not the type.
         let is_unknown = device.file_system.is_none() && (udev_is_silent || device.uuid.is_some());
