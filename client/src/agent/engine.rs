@@ -13,7 +13,7 @@ use holdfast_protocol::ContentHash;
 use super::contract::{Disk, Heard, Remote, Scan, Trouble};
 use super::plan::{self, Intent, Plan, Settings, Step, Withheld, level};
 use super::store::{Memory, Note, Store};
-use super::trees::{BaseRow, ByInode, Look, NodeId, What};
+use super::trees::{BaseRow, ByInode, Look, What};
 use groups::Run;
 
 /// So often a sync looks anew; whoever goes on changing things meanwhile is met by the next sync.
@@ -292,17 +292,25 @@ impl<R: Remote<Outgoing = D::Outgoing>, D: Disk> Engine<R, D> {
 /// Stores notes, and then counts on them.
 fn note(store: &mut Store, memory: &mut Memory, mut notes: Vec<Note>) -> Result<(), Trouble> {
     if !memory.intents.is_empty() {
-        let agreed: HashSet<NodeId> = notes
-            .iter()
-            .filter_map(|note| match note {
-                Note::Agreed(row) => Some(row.id),
-                _ => None,
-            })
-            .collect();
-        let answered = memory.intents.iter().filter_map(|intent| match intent {
-            Intent::Put { id: Some(id), .. } if agreed.contains(id) => Some(Note::Answered(*id)),
-            _ => None,
-        });
+        let (mut nodes, mut names) = (HashSet::new(), HashSet::new());
+        for note in &notes {
+            match note {
+                Note::Agreed(row) => {
+                    nodes.insert(row.id);
+                    names.insert((row.parent, row.name.as_str()));
+                }
+                Note::Place { parent, name, .. } => {
+                    names.insert((*parent, name.as_str()));
+                }
+                _ => {}
+            }
+        }
+        let is_answered = |intent: &&Intent| match intent {
+            Intent::Put { id: Some(id), .. } => nodes.contains(id),
+            Intent::Put { id: None, parent, name, .. } => names.contains(&(*parent, name.as_str())),
+            _ => false,
+        };
+        let answered = memory.intents.iter().filter(is_answered).cloned().map(Note::Answered);
         notes.extend(answered.collect::<Vec<_>>());
     }
     if !notes.is_empty() {

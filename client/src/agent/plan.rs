@@ -227,9 +227,11 @@ fn sent(remote: &RemoteTree, base: &BaseTree, intents: &[Intent]) -> Vec<BaseRow
                 let row = BaseRow { parent: *parent, name: name.clone(), seq: Some(node.seq), ..row };
                 rows.insert(row.id, row);
             }
-            // What was to be new cannot have replaced what was agreed on since: that somebody else wrote.
-            (Some(row), Intent::Put { id: Some(_), .. }) if row.hash != hash => {
-                rows.insert(row.id, BaseRow { hash, seq: Some(node.seq), ..row });
+            // Nothing was agreed on since, or the intent would be forgotten: the node came of what was sent. What was to be new
+            // revived one that was deleted, whose file this is not.
+            (Some(row), Intent::Put { id, .. }) if row.hash != hash => {
+                let look = row.look.filter(|_| id.is_some());
+                rows.insert(row.id, BaseRow { hash, seq: Some(node.seq), look, ..row });
             }
             (None, Intent::Put { id: None, .. } | Intent::Make { .. }) => {
                 rows.insert(node.id, order::row_of(node, None));

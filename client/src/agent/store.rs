@@ -103,8 +103,8 @@ pub enum Note {
     },
     /// About to be sent.
     Intent(Intent),
-    /// What was agreed on since counts, and not what was about to be sent for this node.
-    Answered(NodeId),
+    /// What was agreed on since counts, and not that this content was about to be sent.
+    Answered(Intent),
     /// Nothing is on its way any more.
     Quiet,
 }
@@ -316,10 +316,7 @@ impl Store {
                 Note::Looks { id, look } => rows::put_look(&tx, *id, look.as_ref())?,
                 Note::Chunks { id, hash, chunks } => rows::put_chunks(&tx, *id, *hash, chunks)?,
                 Note::Intent(intent) => rows::put_intent(&tx, intent)?,
-                Note::Answered(id) => {
-                    let sql = "DELETE FROM intents WHERE id = ?1 AND hash IS NOT NULL";
-                    tx.prepare_cached(sql)?.execute([id])?;
-                }
+                Note::Answered(intent) => rows::forget_intent(&tx, intent)?,
                 Note::Quiet => {
                     tx.execute("DELETE FROM intents", [])?;
                 }
@@ -363,10 +360,7 @@ impl Memory {
                 // Asked for one by one; they are too many to be held.
                 Note::Chunks { .. } => {}
                 Note::Intent(intent) => self.intents.push(intent),
-                Note::Answered(id) => {
-                    self.intents
-                        .retain(|intent| !matches!(intent, Intent::Put { id: Some(of), .. } if *of == id));
-                }
+                Note::Answered(intent) => self.intents.retain(|other| *other != intent),
                 Note::Quiet => self.intents.clear(),
             }
         }

@@ -108,6 +108,9 @@ fn schedules_that_failed_once_do_so_no_more() {
         (Kind::Scoped, 30_027_898),
         (Kind::Folding, 30_005_923),
         (Kind::Scoped, 30_074_231),
+        (Kind::Lonely, 30_070_084),
+        (Kind::Lonely, 30_070_544),
+        (Kind::Lonely, 30_093_137),
     ];
     let again = failed.map(|(kind, seed)| failures(On::Memory, kind, seed..seed + 1).collect::<Vec<_>>());
     none(&again.concat());

@@ -152,7 +152,7 @@ impl Matching<'_> {
     fn files(&mut self, files: &[&BaseRow]) {
         for row in files {
             if let Some(index) = self.with_name(row)
-                && self.with_inode(row) == Some(index)
+                && (self.with_inode(row) == Some(index) || self.is_known_by_name(row, index))
             {
                 self.take(row.id, index);
             }
@@ -176,6 +176,13 @@ impl Matching<'_> {
             }
         }
         self.by_content(files);
+    }
+
+    /// Whether what has the name of a row that is known by its name alone holds what the row holds: it was sent from there, and
+    /// the answer was lost. Whatever else its inode was once, it is this now.
+    fn is_known_by_name(&self, row: &BaseRow, index: usize) -> bool {
+        let is_it = row.look.is_none() && self.view.local.get(index).what == What::File(row.hash);
+        is_it && row.hash.is_some() && self.is_free(index)
     }
 
     /// Whether what stands there cannot be a new edition of a row's file: it is no file, or one that another row knows.

@@ -148,15 +148,24 @@ pub fn intent(row: &Row<'_>) -> Result<Intent> {
     }
 }
 
+/// As they are kept: no id is a thing that was new, no hash one that is no content.
+fn parts(intent: &Intent) -> (Option<NodeId>, NodeId, &str, Option<[u8; 32]>) {
+    match intent {
+        Intent::Put { id, parent, name, hash } => (*id, *parent, name, bytes(Some(*hash))),
+        Intent::Make { parent, name } => (None, *parent, name, None),
+        Intent::Move { id, parent, name } => (Some(*id), *parent, name, None),
+    }
+}
+
 pub fn put_intent(tx: &Transaction<'_>, intent: &Intent) -> Result<()> {
-    let (id, parent, name, hash) = match intent {
-        Intent::Put { id, parent, name, hash } => (*id, parent, name, Some(*hash)),
-        Intent::Make { parent, name } => (None, parent, name, None),
-        Intent::Move { id, parent, name } => (Some(*id), parent, name, None),
-    };
     let mut put =
         tx.prepare_cached("INSERT INTO intents (id, parent, name, hash) VALUES (?1, ?2, ?3, ?4)")?;
-    put.execute(params![id, parent, name, bytes(hash)]).map(|_| ())
+    put.execute(parts(intent)).map(|_| ())
+}
+
+pub fn forget_intent(tx: &Transaction<'_>, intent: &Intent) -> Result<()> {
+    let sql = "DELETE FROM intents WHERE id IS ?1 AND parent = ?2 AND name = ?3 AND hash IS ?4";
+    tx.prepare_cached(sql)?.execute(parts(intent)).map(|_| ())
 }
 
 /// Bytes of a chunk as it is kept: its hash, and its length, little-endian.
