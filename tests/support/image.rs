@@ -54,6 +54,11 @@ impl Disk {
         Ok(Self { device, at: None })
     }
 
+    /// What the system calls it.
+    pub fn device(&self) -> &str {
+        &self.device
+    }
+
     /// Mounts it at a place.
     ///
     /// # Errors

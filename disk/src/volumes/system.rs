@@ -15,7 +15,7 @@ use super::{Probe, Snapshot, mountinfo, sys};
 
 /// How long a tool may take.
 const TOOL_LIMIT: Duration = Duration::from_secs(5);
-/// How long a file system has to say how full it is.
+/// How long a file system has to say which it is, and how full.
 const USAGE_LIMIT: Duration = Duration::from_secs(2);
 /// A table of mounts beyond this many bytes is not read.
 const MAX_TABLE: u64 = 32 << 20;
@@ -64,7 +64,7 @@ impl Probe for System {
         let (mut drafts, mut odd) = volume::drafts(&known);
         let udev_is_silent =
             known.devices.iter().all(|device| device.file_system.is_none() && device.uuid.is_none());
-        ask_themselves(&mut known.devices, &drafts);
+        ask_themselves(&self.asker, &mut known.devices, &drafts);
         if ask_blkid(&mut known.devices, &drafts, udev_is_silent, &mut told) {
             (drafts, odd) = volume::drafts(&known);
         }
@@ -158,20 +158,25 @@ fn links(lines: &[mountinfo::Line]) -> HashMap<String, String> {
     links
 }
 
-/// Asks mounted file systems of which nobody told a UUID. That wakes no disk: the kernel knows it since they were mounted.
-fn ask_themselves(devices: &mut [Device], drafts: &[Draft]) {
-    for draft in drafts {
-        if !draft.lacks_uuid(devices) {
-            continue;
-        }
-        let itself = draft.mount_point().and_then(Itself::at);
-        let Some((at, itself)) = draft.device().zip(itself) else { continue };
-        let device = &mut devices[at];
-        device.uuid = itself.uuid();
+/// Asks mounted file systems of which nobody told a UUID. That wakes no disk: the kernel knows it since they were mounted. One
+/// that does not answer (a program that stands for a file system, and has stopped) holds up nobody.
+fn ask_themselves(asker: &Asker, devices: &mut [Device], drafts: &[Draft]) {
+    let lacking = drafts.iter().filter(|draft| draft.lacks_uuid(devices));
+    let asked: Vec<(usize, &Draft, &str)> =
+        lacking.filter_map(|draft| Some((draft.device()?, draft, draft.mount_point()?))).collect();
+    let points: Vec<&str> = asked.iter().map(|(_, _, point)| *point).collect();
+    let answers = asker.ask_with(&points, USAGE_LIMIT, |point| {
+        let itself = Itself::at(point).ok_or("it cannot be opened")?;
+        Ok((itself.uuid(), itself.label()))
+    });
+    for ((at, draft, _), answer) in asked.iter().zip(answers) {
+        let Ok((uuid, label)) = answer else { continue };
+        let device = &mut devices[*at];
+        device.uuid = uuid;
         if device.uuid.is_some() && device.file_system.is_none() {
             device.file_system = draft.mounted_as().map(str::to_owned);
         }
-        device.label = device.label.take().or_else(|| itself.label());
+        device.label = device.label.take().or(label);
     }
 }
 
