@@ -2,7 +2,6 @@
 //! read, and what is mounted within a drive.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -353,66 +352,4 @@ async fn only_read(place: &Path, mut first: Disk, mut other: Disk) {
     first.plug_in_as(place, &["-o", "ro"]).unwrap();
     until(&admin, "Disc", "degraded").await;
     until_read(&admin, &at("song.ogg"), "first").await;
-}
-
-/// A file system whose program can be stopped, so that it answers nobody.
-struct Silent {
-    program: Child,
-    at: PathBuf,
-    _disk: Disk,
-}
-
-impl Silent {
-    fn mount(image: &Path, at: &Path) -> Result<Self, String> {
-        let disk = Disk::made(image, "ntfs")?;
-        std::fs::create_dir(at).map_err(|error| error.to_string())?;
-        let mut command = Command::new("ntfs-3g");
-        command.args(["-o", "no_detach", disk.device(), text(at)]);
-        let program = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        let program = program.map_err(|error| format!("ntfs-3g: {error}"))?;
-        Ok(Self { program, at: at.to_owned(), _disk: disk })
-    }
-
-    fn signal(&self, name: &str) {
-        tool("kill", &["-s", name, &self.program.id().to_string()]).unwrap();
-    }
-}
-
-impl Drop for Silent {
-    fn drop(&mut self) {
-        self.signal("CONT");
-        let _ = tool("umount", &["-l", text(&self.at)]);
-        let _ = self.program.wait();
-    }
-}
-
-#[test]
-fn a_mount_that_answers_nobody_does_not_keep_a_disk_from_being_found() {
-    const NAME: &str = "a_mount_that_answers_nobody_does_not_keep_a_disk_from_being_found";
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path().canonicalize().unwrap();
-    let silent = Silent::mount(&here.join("silent.img"), &here.join("silent"));
-    match silent.and_then(|silent| Ok((silent, Disk::made(&here.join("disk.img"), "ext4")?))) {
-        Ok((silent, disk)) => block_on(beside_a_silent_one(&here, silent, disk)),
-        Err(why) => skip(NAME, &why),
-    }
-}
-
-async fn beside_a_silent_one(here: &Path, silent: Silent, mut disk: Disk) {
-    let is_mounted = || async {
-        let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
-        mounts.contains(text(&silent.at)).then_some(())
-    };
-    eventually("the file system to be mounted", is_mounted).await;
-    disk.plug_in(&here.join("a")).unwrap();
-    let server = Server::builder(Engine::Sqlite).env("HOLDFAST_VOLUMES_SOURCE", "system").start().await;
-    let admin = server.admin().await;
-    made(&admin, "Disk", &here.join("a")).await;
-    admin.put("/api/drives/Disk/files/a.txt", "there").await.expect(201);
-    silent.signal("STOP");
-    disk.pull_out();
-    until(&admin, "Disk", "offline").await;
-    disk.plug_in(&here.join("b")).unwrap();
-    until(&admin, "Disk", "online").await;
-    until_read(&admin, "/api/drives/Disk/files/a.txt", "there").await;
 }

@@ -54,11 +54,6 @@ impl Disk {
         Ok(Self { device, at: None })
     }
 
-    /// What the system calls it.
-    pub fn device(&self) -> &str {
-        &self.device
-    }
-
     /// Mounts it at a place.
     ///
     /// # Errors
