@@ -435,6 +435,7 @@ impl Drives {
         match before? {
             Slot::Online { mounted, tasks } => {
                 tasks.iter().for_each(tokio::task::JoinHandle::abort);
+                mounted.let_go();
                 Some(mounted)
             }
             Slot::Offline { .. } => None,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use holdfast_protocol::DrivePath;
 use tokio::sync::{Mutex, MutexGuard, Notify, watch};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::delta::Chunks;
@@ -57,6 +58,8 @@ pub struct Mounted {
     epoch: Uuid,
     wake: Notify,
     attempted: watch::Sender<i64>,
+    /// Nothing is placed any more: the drive is offline.
+    let_go: CancellationToken,
     gate: Mutex<Attempt>,
     degraded: std::sync::Mutex<Option<String>>,
     /// Sequences of ops that were tried and could not be placed.
@@ -149,6 +152,7 @@ impl Mounted {
             epoch: shared.epoch,
             wake: Notify::new(),
             attempted: watch::Sender::new(drive.placed_seq),
+            let_go: CancellationToken::new(),
             gate: Mutex::new(attempt),
             degraded: std::sync::Mutex::new(drive.degraded.clone()),
             parked: std::sync::Mutex::default(),
@@ -204,12 +208,20 @@ impl Mounted {
         self.wake.notify_one();
     }
 
-    /// Waits until the op with a sequence was tried, a bounded time; false: it is still pending, or could not be placed
-    /// for now.
+    /// Says that the drive is offline, to those who wait for a placement: it comes when the drive is back.
+    pub fn let_go(&self) {
+        self.let_go.cancel();
+    }
+
+    /// Waits until the op with a sequence was tried, a bounded time, and no longer than the drive is there; false: it is still
+    /// pending, or could not be placed for now.
     pub async fn placed(&self, seq: i64) -> bool {
         let mut attempted = self.attempted.subscribe();
         let reached = attempted.wait_for(|done| *done >= seq);
-        let tried = tokio::time::timeout(REPLY_WITHIN, reached).await.is_ok_and(|waited| waited.is_ok());
+        let tried = tokio::select! {
+            waited = tokio::time::timeout(REPLY_WITHIN, reached) => waited.is_ok_and(|waited| waited.is_ok()),
+            () = self.let_go.cancelled() => false,
+        };
         tried && !self.parked.lock().is_ok_and(|parked| parked.contains(&seq))
     }
 
