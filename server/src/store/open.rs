@@ -145,10 +145,22 @@ fn open_to_read(root: &Path, fd: OwnedFd, drive: Uuid, is_signed: bool) -> Resul
 
 /// What the system calls the file system that a path leads to.
 fn file_system_of(root: &Path) -> Option<String> {
+    mounted_at(root).map(|line| line.file_system)
+}
+
+/// How what a path leads to is mounted.
+fn mounted_at(root: &Path) -> Option<mountinfo::Line> {
     let table = std::fs::read("/proc/self/mountinfo").ok()?;
     let path = root.canonicalize().ok()?;
     let lines = mountinfo::parse(&table).0;
-    mountinfo::of_path(&lines, path.as_os_str().as_bytes()).map(|line| line.file_system.clone())
+    mountinfo::of_path(&lines, path.as_os_str().as_bytes()).cloned()
+}
+
+/// Whether inode numbers are made up by the client, anew with each mount: an SMB share has those of its server only where it is
+/// mounted so (mount.cifs(8), `serverino`).
+fn makes_numbers_up(line: &mountinfo::Line) -> bool {
+    matches!(&line.file_system[..], "cifs" | "smb3")
+        && !line.super_options.iter().any(|option| option == "serverino")
 }
 
 /// Whether the root itself takes names that differ in case alone for one: some file systems do so in some folders.
@@ -229,6 +241,7 @@ fn probe(root: &Path, fd: &OwnedFd, reserved: &OwnedFd) -> Result<(Caps, Means),
     let mut caps = caps::probe(reserved.as_fd()).map_err(refuse)?;
     caps.folds_case |= folds_case(fd).map_err(refuse)?;
     let means = caps.means().ok_or_else(|| Refusal::NoSafeRename(root.to_owned()))?;
+    caps.stable_ino &= !mounted_at(root).is_some_and(|line| makes_numbers_up(&line));
     if !caps.stable_ino {
         return Err(Refusal::NoStableInodes(root.to_owned()));
     }
@@ -250,4 +263,21 @@ fn make_reserved(reserved: &OwnedFd) -> io::Result<()> {
         write_atomic(reserved, "README.txt", README.as_bytes())?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_taken_only_where_it_has_the_inode_numbers_of_its_server() {
+        let line = |kind: &str, options: &str| {
+            let text = format!("36 25 0:52 / /mnt/nas rw,relatime - {kind} //nas/files {options}\n");
+            mountinfo::parse(text.as_bytes()).0.remove(0)
+        };
+        assert!(!makes_numbers_up(&line("cifs", "rw,vers=3.1.1,serverino,mapposix")));
+        assert!(makes_numbers_up(&line("cifs", "rw,vers=3.1.1,mapposix")));
+        assert!(makes_numbers_up(&line("smb3", "rw")));
+        assert!(!makes_numbers_up(&line("ext4", "rw")));
+    }
 }

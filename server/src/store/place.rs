@@ -136,10 +136,13 @@ fn is_one_name<S: Seam>(fs: &Names<'_, S>, op: &Op, dst: &Phys) -> io::Result<bo
     }
     let at_source = fs.stat(&op.path)?.filter(|stat| stat.ident == op.ident);
     let at_target = fs.is(dst, op.ident)?;
+    // A file that has both names has two, also when one of them was put into the slot and the other displaced since; a folder has
+    // one.
+    let has_one = |stat: Stat| stat.kind == EntryKind::Folder || stat.nlink == 1;
     Ok(match at_source {
-        // A file that has both names has two; a folder has one.
-        Some(stat) => at_target && (stat.kind == EntryKind::Folder || stat.nlink == 1),
-        None => !at_target && fs.is(&fs.slot, op.ident)?,
+        Some(stat) => at_target && has_one(stat),
+        None if at_target => false,
+        None => fs.stat(&fs.slot)?.is_some_and(|stat| stat.ident == op.ident && has_one(stat)),
     })
 }
 

@@ -240,6 +240,21 @@ fn a_move_between_two_links_to_one_inode_leaves_one_and_stays_done() {
 }
 
 #[test]
+fn a_move_between_two_links_that_differ_in_case_stays_done_though_a_later_op_took_the_target() {
+    let disk = Disk::new();
+    let ident = disk.file("a", 1);
+    disk.model.borrow_mut().link("a", "A").unwrap();
+    let moved = to(op(1, OpKind::Mv, "a", ident), "A");
+    disk.place(&moved);
+    let put = op(2, OpKind::Put, "A", disk.file(&at(2), 2));
+    disk.place(&put);
+    for op in [&moved, &put] {
+        disk.place(op);
+    }
+    assert_eq!((disk.content("A"), disk.content(&at(2))), (Some(2), Some(1)), "what was acknowledged last");
+}
+
+#[test]
 fn the_second_half_of_a_move_over_is_done_though_a_later_op_took_the_target() {
     let disk = Disk::new();
     let displaced = Some(disk.file("b", 1));
