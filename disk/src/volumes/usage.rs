@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 /// Questions that got no answer yet, from this and earlier probes; no more are asked beyond.
 const MAX_WAITING: usize = 32;
+/// So many are asked at once by one caller.
+const AT_ONCE: usize = 16;
 
 /// How full a file system is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +35,7 @@ impl Asker {
         self.ask_with(mount_points, limit, usage_of)
     }
 
-    /// As [`Asker::ask`], for any question.
+    /// As [`Asker::ask`], for any question. So many mount points as there may be, a few are asked at a time.
     pub fn ask_with<T, F>(&self, mount_points: &[&str], limit: Duration, ask: F) -> Vec<Result<T, String>>
     where
         T: Send + 'static,
@@ -41,19 +43,38 @@ impl Asker {
     {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let until = Instant::now() + limit;
-        let asked = |point: &&str| self.ask_one((*point).to_owned(), ask.clone());
-        let answers: Vec<_> = mount_points.iter().map(asked).collect();
-        let heard = |answer: Result<mpsc::Receiver<_>, String>| {
-            let left = until.saturating_duration_since(Instant::now());
-            answer?.recv_timeout(left).unwrap_or_else(|_| Err("it does not answer".to_owned()))
+        let (tell, told) = mpsc::channel();
+        let mut answers: Vec<Option<Result<T, String>>> = mount_points.iter().map(|_| None).collect();
+        let mut open = 0;
+        let hear = |answers: &mut Vec<Option<Result<T, String>>>, open: &mut usize, most: usize| {
+            while *open > most {
+                let left = until.saturating_duration_since(Instant::now());
+                let Ok((at, answer)) = told.recv_timeout(left) else { return };
+                answers[at] = Some(answer);
+                *open -= 1;
+            }
         };
-        answers.into_iter().map(heard).collect()
+        for (at, point) in mount_points.iter().enumerate() {
+            hear(&mut answers, &mut open, AT_ONCE - 1);
+            match self.ask_one((*point).to_owned(), at, ask.clone(), tell.clone()) {
+                Ok(()) => open += 1,
+                Err(why) => answers[at] = Some(Err(why)),
+            }
+        }
+        hear(&mut answers, &mut open, 0);
+        answers.into_iter().map(|one| one.unwrap_or_else(|| Err("it does not answer".to_owned()))).collect()
     }
 
-    fn ask_one<T, F>(&self, point: String, ask: F) -> Result<mpsc::Receiver<Result<T, String>>, String>
+    fn ask_one<T, F>(
+        &self,
+        point: String,
+        at: usize,
+        ask: F,
+        tell: mpsc::Sender<(usize, Result<T, String>)>,
+    ) -> Result<(), String>
     where
         T: Send + 'static,
-        F: Fn(&str) -> Result<T, String> + Send + 'static,
+        F: Fn(&str) -> Result<T, String> + Clone + Send + 'static,
     {
         {
             let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
@@ -65,20 +86,19 @@ impl Asker {
             }
             waiting.insert(point.clone());
         }
-        let (tell, told) = mpsc::sync_channel(1);
         let waiting = Arc::clone(&self.waiting);
         let thread_point = point.clone();
         let question = move || {
             let answer = ask(&thread_point);
             waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&thread_point);
             // Nobody may listen any more.
-            let _ = tell.send(answer);
+            let _ = tell.send((at, answer));
         };
         if let Err(e) = thread::Builder::new().name("disk-usage".into()).spawn(question) {
             self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&point);
             return Err(e.to_string());
         }
-        Ok(told)
+        Ok(())
     }
 }
 
@@ -128,6 +148,25 @@ mod tests {
             thread::yield_now();
         }
         assert_eq!(asker.ask_with(&["/dead"], LONG, ask)[0], Ok(A_USAGE));
+    }
+
+    #[test]
+    fn however_many_there_are_each_that_answers_is_heard() {
+        let points: Vec<String> = (0..200).map(|n| format!("/{n}")).collect();
+        let points: Vec<&str> = points.iter().map(|point| &point[..]).collect();
+        let (release, held) = mpsc::channel::<()>();
+        let held = Arc::new(Mutex::new(held));
+        let ask = move |point: &str| {
+            if point == "/3" {
+                let _ = held.lock().unwrap().recv();
+            }
+            thread::sleep(Duration::from_millis(1));
+            Ok(A_USAGE)
+        };
+        let answers = Asker::default().ask_with(&points, Duration::from_secs(3), ask);
+        let silent: Vec<usize> = (0..points.len()).filter(|at| answers[*at].is_err()).collect();
+        assert_eq!(silent, [3], "one that is silent takes a place from the others, and no more");
+        drop(release);
     }
 
     #[test]
