@@ -1,5 +1,9 @@
 //! What other programs do where acknowledged content waits to be placed.
 
+use std::pin::pin;
+
+use futures_util::FutureExt as _;
+
 use super::*;
 use crate::catalog::testing::both_engines;
 
@@ -42,5 +46,17 @@ both_engines! {
         until("what was removed with it is deleted", || async { house.node("f/b.txt").await.is_none() }).await;
         until("nothing waits", || async { house.node("f/deep/a.txt").await.unwrap().state == "live" }).await;
         assert_eq!(house.read("f/deep/a.txt").await.unwrap(), "two");
+    }
+
+    async fn nobody_waits_for_a_placement_on_a_drive_that_has_gone(db: Db) {
+        let house = House::new(db).await;
+        house.put("a.txt", "one").await.unwrap();
+        let mounted = house.mounted();
+        let never = mounted.attempted() + 1_000;
+        let mut waiting = pin!(mounted.placed(never));
+        assert!(waiting.as_mut().now_or_never().is_none(), "it is waited for while the drive is there");
+        mounted.let_go();
+        assert_eq!(waiting.now_or_never(), Some(false), "answered as pending, and at once");
+        assert_eq!(mounted.placed(never).now_or_never(), Some(false));
     }
 }
